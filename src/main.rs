@@ -1,1 +1,3 @@
-fn main(){}
+//! The `sluice` binary.
+
+fn main() {}

@@ -1,0 +1,27 @@
+//! Keys of the labels and annotations that Sluice writes or obeys; each key stands here only.
+
+/// Says which tool manages an object; on everything that Sluice creates. A recommended label of Kubernetes.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Value of [`MANAGED_BY`].
+pub const MANAGED_BY_SLUICE: &str = "sluice";
+/// Name of the run that an object belongs to (shortened to the 63 characters of a label value).
+pub const RUN: &str = "sluice.dev/run";
+/// UID of that run: names are used again, UIDs are not.
+pub const RUN_UID: &str = "sluice.dev/run-uid";
+/// Digest of the `database.id` that a Job works on; what "one at a time per database" is judged by.
+pub const DATABASE: &str = "sluice.dev/database";
+/// `migrate` or `check`.
+pub const STEP: &str = "sluice.dev/step";
+/// Number of the attempt within its generation, counted from 1.
+pub const ATTEMPT: &str = "sluice.dev/attempt";
+/// Generation of the run in which the release was taken up.
+pub const GENERATION: &str = "sluice.dev/generation";
+
+/// A person's wish to try again. Each value is a token that is taken once.
+pub const RETRY: &str = "sluice.dev/retry";
+/// On a Job or its pod: lets it be deleted while a migration runs.
+pub const FORCE_DELETE: &str = "sluice.dev/force-delete";
+
+/// Annotations by which the common node autoscalers leave a pod alone until it has ended.
+pub const DO_NOT_DISRUPT: [(&str, &str); 2] =
+    [("karpenter.sh/do-not-disrupt", "true"), ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")];

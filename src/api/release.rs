@@ -1,0 +1,82 @@
+//! What makes a release: the part of a run's spec by which "the same" and "another" are told apart.
+
+use serde_json::json;
+
+use super::{MigrationRunSpec, names};
+
+/// Digest of what is migrated and where: image, database, tool and the commands. The same release that is clean is not
+/// migrated again, whatever else changes.
+#[must_use]
+pub fn release_digest(spec: &MigrationRunSpec, namespace: &str) -> String {
+    let migrate = spec.migrate.as_ref();
+    let identity = json!({
+        "image": spec.image,
+        "jobImage": spec.job_image(),
+        "tool": spec.tool_or_default(),
+        "databaseId": spec.database_id(namespace),
+        "urlFrom": spec.database.url_from,
+        "envName": spec.env_name(),
+        "command": migrate.and_then(|m| m.command.as_ref()),
+        "args": migrate.and_then(|m| m.args.as_ref()),
+        "env": migrate.and_then(|m| m.env.as_ref()),
+        "envFrom": migrate.and_then(|m| m.env_from.as_ref()),
+        "check": spec.check.as_ref().and_then(|c| c.command.as_ref()),
+    });
+    names::digest_hex(&[&identity.to_string()])
+}
+
+/// Digest of all that bears on how an attempt runs: the release, and pod template, timeouts and `allowEmpty` besides. A
+/// failed release is tried again when this changes (more memory, a longer timeout), a clean one is not.
+#[must_use]
+pub fn inputs_digest(spec: &MigrationRunSpec, namespace: &str) -> String {
+    let inputs = json!({
+        "release": release_digest(spec, namespace),
+        "podTemplate": spec.pod_template,
+        "migrateTimeout": spec.migrate_timeout().as_millis().to_string(),
+        "checkTimeout": spec.check_timeout().as_millis().to_string(),
+        "startTimeout": spec.start_timeout().as_millis().to_string(),
+        "allowEmpty": spec.allow_empty(),
+    });
+    names::digest_hex(&[&inputs.to_string()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::migration_run::{Database, History, Migrate};
+
+    fn spec() -> MigrationRunSpec {
+        MigrationRunSpec {
+            image: "shop:1".into(),
+            database: Database { id: Some("shop".into()), ..Database::default() },
+            ..MigrationRunSpec::default()
+        }
+    }
+
+    #[test]
+    fn what_does_not_bear_on_an_attempt_changes_neither_digest() {
+        let mut other = spec();
+        other.suspend = Some(true);
+        other.history = Some(History { limit: Some(9) });
+        assert_eq!(release_digest(&spec(), "a"), release_digest(&other, "a"));
+        assert_eq!(inputs_digest(&spec(), "a"), inputs_digest(&other, "a"));
+    }
+
+    #[test]
+    fn a_timeout_is_an_input_but_not_the_release() {
+        let mut other = spec();
+        other.migrate = Some(Migrate { timeout: Some(std::time::Duration::from_secs(1).into()), ..Migrate::default() });
+        assert_eq!(release_digest(&spec(), "a"), release_digest(&other, "a"));
+        assert_ne!(inputs_digest(&spec(), "a"), inputs_digest(&other, "a"));
+    }
+
+    #[test]
+    fn an_image_or_a_database_is_another_release() {
+        let mut image = spec();
+        image.image = "shop:2".into();
+        let mut database = spec();
+        database.database.id = Some("other".into());
+        assert_ne!(release_digest(&spec(), "a"), release_digest(&image, "a"));
+        assert_ne!(release_digest(&spec(), "a"), release_digest(&database, "a"));
+    }
+}

@@ -1,0 +1,297 @@
+//! `status` of a MigrationRun: the record from which every decision starts, and what people and GitOps tools read.
+//!
+//! `release`, `attempts`, `clean`, `retry` and `nextAttemptAt` are the record. `step`, `summary` and `conditions` are
+//! derived from it and never read back.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How many attempts `status.attempts` keeps.
+pub const ATTEMPTS_KEPT: usize = 10;
+/// How many retry tokens are remembered, so that none is taken twice.
+pub const TOKENS_KEPT: usize = 20;
+
+/// What is known of a run.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct MigrationRunStatus {
+    /// Generation that this status speaks of; -1 before the operator has seen the run.
+    #[serde(default = "unseen")]
+    pub observed_generation: i64,
+    /// Where the run is now, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// One sentence: what is going on, what is awaited, and the way on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// Ready, Reconciling, Stalled, Succeeded and Finished, as kstatus and Argo CD read them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
+    pub conditions: Vec<Condition>,
+    /// The release that is worked on, or was last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseRecord>,
+    /// The release that the database was last seen clean with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clean: Option<CleanRecord>,
+    /// The latest failure; absent once the release is clean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// The last ten attempts, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// When the next attempt starts by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<Time>,
+    /// What a step cannot start for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// Retry tokens that were taken, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retries: Vec<RetryTaken>,
+}
+
+/// `observedGeneration` of a run that the operator has not seen.
+fn unseen() -> i64 {
+    -1
+}
+
+impl Default for MigrationRunStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: unseen(),
+            step: None,
+            summary: None,
+            conditions: Vec::new(),
+            release: None,
+            clean: None,
+            failure: None,
+            attempts: Vec::new(),
+            next_attempt_at: None,
+            waiting: None,
+            retries: Vec::new(),
+        }
+    }
+}
+
+/// A release that was taken up.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseRecord {
+    /// The release's image.
+    pub image: String,
+    /// What is locked while it is migrated.
+    pub database_id: String,
+    /// Digest of image, database and commands.
+    pub digest: String,
+    /// Digest of all that bears on an attempt, timeouts and pod template included.
+    pub inputs: String,
+    /// Generation in which it was taken up.
+    pub generation: i64,
+    /// Since when it waits its turn.
+    pub queued_at: Time,
+    /// Retries made by Sluice itself since the release was taken up or a person asked for a retry.
+    #[serde(default)]
+    pub retries: i32,
+}
+
+/// A release that left the database clean: `migrate` and `check` ended with 0, and `check` said so.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct CleanRecord {
+    /// The release's image.
+    pub image: String,
+    /// What was locked.
+    pub database_id: String,
+    /// Digest of the release.
+    pub digest: String,
+    /// When the check said so.
+    pub at: Time,
+}
+
+/// One execution of `migrate`, and of the `check` after it.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// Number within its generation, from 1.
+    pub number: i32,
+    /// Generation whose release was migrated.
+    pub generation: i64,
+    /// That release's image.
+    pub image: String,
+    /// The step that changes the database.
+    pub migrate: StepRecord,
+    /// The step that asks the database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<StepRecord>,
+    /// How it ended; absent while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<AttemptOutcome>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// How an attempt ended.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// The database is clean.
+    Clean,
+    /// It failed; `failure` says why.
+    Failed,
+    /// The spec changed while it ran: its migrate step ended well, and the new release goes on from there.
+    Superseded,
+    /// It was withdrawn before anything had started.
+    Withdrawn,
+}
+
+/// One Job of an attempt.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRecord {
+    /// Name of the Job.
+    pub job: String,
+    /// UID of the Job: written before a migration may start, so that none starts twice.
+    pub uid: String,
+    /// When the Job was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Time>,
+    /// When its container started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When its container ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Time>,
+    /// What its container exited with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+}
+
+/// Why an attempt failed, as read from the log and from Kubernetes. No password and no row value is in here.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// Connectivity, Permission, DataConflict, ScriptError, Blocked, Config, Runtime, Interrupted or Unknown.
+    pub class: String,
+    /// The reason within the class, such as UniqueViolation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The most specific code that was printed: the database's before the tool's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// SQLSTATE, where one was printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql_state: Option<String>,
+    /// The migration that failed or that blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<String>,
+    /// Whether nothing but time is missing.
+    #[serde(default)]
+    pub retryable: bool,
+    /// The branch of the runbook: A, B, C or ByHand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// High, Medium or Low.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<String>,
+    /// What it means and the way on, in a sentence or two.
+    pub message: String,
+    /// The lines that prove it, redacted; at most ten lines or 2 KiB.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+    /// `Migrate` or `Check`.
+    pub step: String,
+    /// Attempt that failed.
+    pub attempt: i32,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+    /// What the step's container exited with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// What the database answered when it was asked after the failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub triage: Option<Triage>,
+}
+
+/// What `check` said after a failed `migrate`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Triage {
+    /// Succeeded, Pending, Failed or Unknown.
+    pub outcome: String,
+    /// Class and reason of what it said, as `Class/Reason`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The migration that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<String>,
+    /// The lines that prove it, redacted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+}
+
+/// What a run waits for, while nothing has failed.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// In CamelCase, such as DatabaseBusy or SecretMissing.
+    pub reason: String,
+    /// What is missing, in words.
+    pub message: String,
+    /// Since when.
+    pub since: Time,
+}
+
+/// A retry that a person or a program asked for by the annotation `sluice.dev/retry`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryTaken {
+    /// The annotation's value; each is taken once.
+    pub token: String,
+    /// When it was taken.
+    pub at: Time,
+    /// Field manager that wrote the annotation, as far as the API tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What came of it: Accepted, or why not.
+    pub result: String,
+}
+
+impl MigrationRunStatus {
+    /// The attempt that belongs to the release being worked on, if one was begun.
+    #[must_use]
+    pub fn current_attempt(&self) -> Option<&Attempt> {
+        let generation = self.release.as_ref()?.generation;
+        self.attempts.last().filter(|attempt| attempt.generation == generation)
+    }
+
+    /// The current attempt, while its end is not on record.
+    #[must_use]
+    pub fn active_attempt(&self) -> Option<&Attempt> {
+        self.current_attempt().filter(|attempt| attempt.outcome.is_none())
+    }
+
+    /// Whether the release being worked on is on record as clean.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        match (&self.release, &self.clean) {
+            (Some(release), Some(clean)) => release.digest == clean.digest && self.failure.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Whether the release has failed and nothing more happens by itself.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.failure.is_some() && self.next_attempt_at.is_none() && self.active_attempt().is_none()
+    }
+
+    /// Whether a retry token was taken before.
+    #[must_use]
+    pub fn has_taken(&self, token: &str) -> bool {
+        self.retries.iter().any(|retry| retry.token == token)
+    }
+}
