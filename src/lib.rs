@@ -3,3 +3,4 @@
 //! The rooms, and what each may touch, are drawn in `ARCHITECTURE.md`; `tests/walls.rs` keeps the walls between them.
 
 pub mod api;
+pub mod runtime;

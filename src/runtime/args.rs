@@ -1,0 +1,138 @@
+//! The arguments of `sluice controller`, each also an environment variable where a chart sets it.
+
+use std::{fs, net::SocketAddr, process, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
+
+/// How `sluice controller` runs.
+#[derive(Debug, Clone, Args)]
+pub struct ControllerArgs {
+    /// Address of /healthz, /readyz and /metrics
+    #[arg(long, env = "SLUICE_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+
+    /// The operator's own namespace, where its Leases are [default: that of the pod, else sluice-system]
+    #[arg(long, env = "POD_NAMESPACE", default_value_t = own_namespace(), hide_default_value = true, value_name = "NAME")]
+    pub namespace: String,
+
+    /// Name of this replica in the leader Lease, unique among live processes [default: host name and process id]
+    #[arg(long, env = "POD_NAME", default_value_t = own_identity(), hide_default_value = true, value_name = "NAME")]
+    pub identity: String,
+
+    /// Form of the log on stderr
+    #[arg(long, env = "SLUICE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// What is logged, as directives: "info", or "info,sluice=debug"
+    #[arg(long, env = "SLUICE_LOG", default_value = "info", value_name = "DIRECTIVES")]
+    pub log_level: String,
+
+    /// Namespaces to watch, repeated or separated by commas [default: all]
+    #[arg(long, env = "SLUICE_WATCH_NAMESPACE", value_delimiter = ',', value_name = "NAME")]
+    pub watch_namespace: Vec<String>,
+
+    /// Runs reconciled at the same time
+    #[arg(long, env = "SLUICE_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+
+    /// Seconds that a call to the API server may take, retries included; watches excepted
+    #[arg(long, env = "SLUICE_API_TIMEOUT", default_value = "10", value_parser = seconds::<1>, value_name = "SECONDS")]
+    pub api_timeout: Duration,
+
+    /// Seconds after which another replica takes over from a silent leader, at least 5
+    #[arg(long, env = "SLUICE_LEASE_DURATION", default_value = "15", value_parser = seconds::<5>, value_name = "SECONDS")]
+    pub lease_duration: Duration,
+
+    /// Seconds to finish what is in flight after SIGTERM; keep it below the pod's terminationGracePeriodSeconds
+    #[arg(long, env = "SLUICE_SHUTDOWN_GRACE", default_value = "25", value_parser = seconds::<0>, value_name = "SECONDS")]
+    pub shutdown_grace: Duration,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people, coloured on a terminal.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Whole seconds from `MIN` to one hour.
+fn seconds<const MIN: u64>(text: &str) -> Result<Duration, String> {
+    let count: u64 = text.parse().map_err(|_| "write a whole number of seconds, such as 15".to_owned())?;
+    if (MIN..=3600).contains(&count) {
+        Ok(Duration::from_secs(count))
+    } else {
+        Err(format!("must be from {MIN} to 3600 seconds"))
+    }
+}
+
+fn own_namespace() -> String {
+    first_line(NAMESPACE_FILE).unwrap_or_else(|| "sluice-system".to_owned())
+}
+
+fn own_identity() -> String {
+    let host = first_line(HOSTNAME_FILE).unwrap_or_else(|| "sluice".to_owned());
+    format!("{host}-{}", process::id())
+}
+
+fn first_line(path: &str) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().next()?.trim();
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        controller: ControllerArgs,
+    }
+
+    fn parse(args: &[&str]) -> Result<ControllerArgs, clap::Error> {
+        Program::try_parse_from(std::iter::once(&"sluice").chain(args)).map(|program| program.controller)
+    }
+
+    #[test]
+    fn defaults_are_complete() {
+        let args = parse(&[]).unwrap();
+        assert_eq!(args.listen.port(), 8080);
+        assert_eq!(args.concurrency, 32);
+        assert_eq!(args.api_timeout, Duration::from_secs(10));
+        assert_eq!(args.lease_duration, Duration::from_secs(15));
+        assert_eq!(args.shutdown_grace, Duration::from_secs(25));
+        assert_eq!(args.log_format, LogFormat::Text);
+        assert!(args.watch_namespace.is_empty());
+        assert!(!args.namespace.is_empty());
+        assert!(!args.identity.is_empty());
+    }
+
+    #[test]
+    fn namespaces_are_repeated_or_listed() {
+        let args = parse(&["--watch-namespace", "a,b", "--watch-namespace=c"]).unwrap();
+        assert_eq!(args.watch_namespace, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn values_out_of_bounds_are_refused() {
+        for bad in [
+            ["--concurrency", "0"],
+            ["--api-timeout", "0"],
+            ["--api-timeout", "10s"],
+            ["--lease-duration", "4"],
+            ["--lease-duration", "3601"],
+            ["--log-format", "xml"],
+            ["--listen", "8080"],
+        ] {
+            assert!(parse(&bad).is_err(), "{bad:?} should be refused");
+        }
+    }
+}

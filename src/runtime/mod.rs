@@ -1,0 +1,8 @@
+//! The room that knows the process: its arguments, logs, metrics, probes, clock, signals, connection and leadership.
+//!
+//! Nothing here knows a migration.
+
+pub mod args;
+pub mod clock;
+pub mod shutdown;
+pub mod telemetry;
