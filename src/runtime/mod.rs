@@ -4,5 +4,7 @@
 
 pub mod args;
 pub mod clock;
+pub mod metrics;
+pub mod server;
 pub mod shutdown;
 pub mod telemetry;
