@@ -3,6 +3,7 @@
 //! Nothing here knows a migration.
 
 pub mod args;
+pub mod client;
 pub mod clock;
 pub mod metrics;
 pub mod server;

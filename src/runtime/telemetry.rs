@@ -68,13 +68,7 @@ where
 /// The span of one reconciliation of a run: whatever is logged inside carries its fields. `attempt` is absent until
 /// [`attempt`] records it.
 pub fn run(namespace: &str, run: &str, uid: &str) -> Span {
-    tracing::info_span!(
-        "run",
-        namespace,
-        run,
-        attempt = tracing::field::Empty,
-        trace_id = trace_id(uid)
-    )
+    tracing::info_span!("run", namespace, run, attempt = tracing::field::Empty, trace_id = trace_id(uid))
 }
 
 /// Records the attempt in a span made by [`run`].
