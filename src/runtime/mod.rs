@@ -1,10 +1,11 @@
 //! The room that knows the process: its arguments, logs, metrics, probes, clock, signals, connection and leadership.
 //!
-//! Nothing here knows a migration.
+//! Nothing here knows a migration. Of this room only [`lease`] writes to the API server, and only its own Lease.
 
 pub mod args;
 pub mod client;
 pub mod clock;
+pub mod lease;
 pub mod metrics;
 pub mod server;
 pub mod shutdown;
