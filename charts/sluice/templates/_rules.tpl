@@ -1,0 +1,43 @@
+{{/*
+All that the operator may do, in this one file. Each rule belongs to an effect or a watch of the operator, and a test
+holds both equal. There is no wildcard and nothing on Secrets: Jobs read the database's URL, the operator never does.
+*/}}
+
+{{/* In every namespace that is served. */}}
+{{- define "sluice.rules.served" -}}
+# Runs are read; what became of them is written to their status only.
+- apiGroups: [sluice.dev]
+  resources: [migrationruns]
+  verbs: [get, list, watch]
+- apiGroups: [sluice.dev]
+  resources: [migrationruns/status]
+  verbs: [get, patch, update]
+# An attempt is a Job: created suspended, resumed by a patch, deleted when its history is over.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+# A budget for each attempt, against drains.
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [create, get, delete]
+# The evidence: the pods of Jobs, their logs, and events on those that cannot start.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list, watch, create, patch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{/* In the operator's own namespace: who leads, and which run holds which database. */}}
+{{- define "sluice.rules.own" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, list, watch, create, update, patch, delete]
+{{- end }}
