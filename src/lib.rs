@@ -1,1 +1,4 @@
 //! Sluice.
+
+pub mod classify;
+pub mod cli;

@@ -1,0 +1,4 @@
+//! The commands of the binary that need no cluster.
+
+pub mod classify;
+pub mod explain;
