@@ -125,7 +125,7 @@ fn no_migrations(run: &Run) -> bool {
 fn success(run: &Run, step: Step) -> bool {
     let said = match step {
         Step::Migrate => run.applied.max(run.clean),
-        Step::Check => run.clean,
+        Step::Check => run.clean.max(run.validated),
     };
     said.is_some_and(|at| run.account.is_none_or(|account| account < at) && !run.quoting)
 }
@@ -204,6 +204,7 @@ fn fill(verdict: &mut Verdict, run: &Run) {
     verdict.code =
         found.or_else(|| verdict.sql_state.clone()).or_else(|| run.tool_code.clone()).map(|c| redact::line(&c));
     let at_work = run.at_work.clone().filter(|_| verdict.class != Some(Class::Config));
-    verdict.migration = run.blamed.clone().or(at_work).map(|name| redact::line(&name));
+    verdict.migration =
+        run.blamed.clone().or(at_work).or_else(|| run.mentioned.clone()).map(|name| redact::line(&name));
     debug_assert!(verdict.sql_state.as_deref().is_none_or(codes::sqlstate::is_shaped));
 }

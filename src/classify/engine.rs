@@ -55,6 +55,9 @@ pub(super) struct Run {
     pub clean: Option<u64>,
     pub pending: Option<u64>,
     pub empty: Option<u64>,
+    pub validated: Option<u64>,
+    pub mentioned: Option<String>,
+    notice: bool,
     /// Where the tool's account of a failure was last seen.
     pub account: Option<u64>,
     /// Whether the account quotes the database now.
@@ -69,7 +72,7 @@ impl Run {
     pub fn says_something(&self) -> bool {
         self.cause.is_some()
             || self.account.is_some()
-            || [self.applied, self.clean, self.pending, self.empty].iter().any(Option::is_some)
+            || [self.applied, self.clean, self.pending, self.empty, self.validated].iter().any(Option::is_some)
     }
 
     /// Whether a migration was under way when the run ended.
@@ -152,6 +155,19 @@ impl Engine {
             Says::Nothing => return false,
             Says::Starts => self.start(at),
             Says::Works if !quoting => return self.works(at, hit),
+            Says::Done if !quoting => {
+                self.run.alive = Some(at);
+                self.run.at_work = None;
+                return false;
+            }
+            Says::NoticeNext => {
+                self.run.notice = true;
+                return false;
+            }
+            Says::Mentions => {
+                self.run.mentioned = self.run.mentioned.take().or_else(|| hit.group("name").map(str::to_owned));
+                return false;
+            }
             Says::Opens if !quoting => self.open(at, hit),
             Says::Heads(reason) if !quoting => {
                 self.open(at, hit);
@@ -180,6 +196,7 @@ impl Engine {
             }
             Says::Applied if !quoting => self.run.applied = Some(at),
             Says::Clean if !quoting => self.run.clean = Some(at),
+            Says::Validated if !quoting => self.run.validated = Some(at),
             Says::Pending if !quoting => self.run.pending = Some(at),
             Says::Empty if !quoting => self.run.empty = Some(at),
             _ => return false,
@@ -228,6 +245,9 @@ impl Engine {
     }
 
     fn by_code(&mut self, at: u64, hit: &Hit<'_>) -> bool {
+        if mem::take(&mut self.run.notice) {
+            return false;
+        }
         let (state, code) = (hit.group("state"), hit.group("code"));
         let mut told = false;
         if let Some(code) = code {

@@ -26,6 +26,12 @@ pub enum Says {
     Quotes,
     /// A line that only stands inside a failure's account, wherever it began.
     Inside,
+    /// The migration at work is done.
+    Done,
+    /// A notice begins, spread over several lines: the code in it is no error's.
+    NoticeNext,
+    /// `name` is a migration, for want of a better one.
+    Mentions,
     /// `name` is the migration that failed or blocks.
     Blames,
     /// The next line that is not empty is the migration that failed or blocks.
@@ -46,6 +52,8 @@ pub enum Says {
     Applied,
     /// The sentence of the check when nothing is pending.
     Clean,
+    /// The same, where the command that applies says it too before it begins.
+    Validated,
     /// Migrations wait.
     Pending,
     /// The image carries no migrations.
