@@ -102,7 +102,7 @@ fn by_text(run: &Run, table: &ToolTable, step: Step) -> Verdict {
     if run.pending.is_some() {
         return Verdict::of(Outcome::Pending, Confidence::Medium);
     }
-    if step == Step::Migrate && run.alive.is_some() && !table.speaks {
+    if step == Step::Migrate && run.alive.is_some() && quiet_success(run, table, step) {
         return Verdict::of(Outcome::Succeeded, Confidence::Low);
     }
     nothing(Outcome::Unknown)
@@ -139,7 +139,7 @@ fn contradicts(run: &Run) -> bool {
 /// An exit code of 0 from a tool that need not say anything.
 fn quiet_success(run: &Run, table: &ToolTable, step: Step) -> bool {
     match step {
-        Step::Migrate => !table.speaks && run.pending.is_none(),
+        Step::Migrate => !table.speaks && run.pending.is_none() && !(table.marks_done() && run.at_work.is_some()),
         Step::Check => table.clean.is_empty(),
     }
 }
@@ -176,6 +176,9 @@ fn failure(run: &Run, table: &ToolTable, reason: Reason, confidence: Confidence)
     let recorded = table.records_failure && run.in_migration();
     let kept = locks && !run.is_transactional();
     verdict.retryable &= !recorded && !kept;
+    if let Some(earlier) = run.earlier.as_ref().filter(|_| reason == Reason::FAILED_MIGRATION_RECORDED) {
+        verdict.branch = Some(earlier.entry().branch);
+    }
     fill(&mut verdict, run);
     verdict
 }
@@ -199,7 +202,8 @@ fn fill(verdict: &mut Verdict, run: &Run) {
     let cause = run.cause.as_ref();
     let blocked = cause.is_some_and(|cause| cause.weight >= Weight::Heading);
     let own = cause.and_then(|cause| cause.code.clone());
-    let found = if blocked { own.or_else(|| run.tool_code.clone()) } else { own.or_else(|| run.loose_code.clone()) };
+    let framed = run.tool_code.clone().filter(|_| blocked);
+    let found = own.or(framed).or_else(|| run.loose_code.clone());
     verdict.sql_state = run.state.clone().filter(|_| !blocked);
     verdict.code =
         found.or_else(|| verdict.sql_state.clone()).or_else(|| run.tool_code.clone()).map(|c| redact::line(&c));

@@ -58,6 +58,8 @@ pub(super) struct Run {
     pub validated: Option<u64>,
     pub mentioned: Option<String>,
     notice: bool,
+    /// What the quoted log of the earlier failure says of its cause.
+    pub earlier: Option<Reason>,
     /// Where the tool's account of a failure was last seen.
     pub account: Option<u64>,
     /// Whether the account quotes the database now.
@@ -73,6 +75,10 @@ impl Run {
         self.cause.is_some()
             || self.account.is_some()
             || [self.applied, self.clean, self.pending, self.empty, self.validated].iter().any(Option::is_some)
+    }
+
+    fn reason(&self) -> Option<&Reason> {
+        self.cause.as_ref().map(|cause| &cause.reason)
     }
 
     /// Whether a migration was under way when the run ended.
@@ -102,6 +108,7 @@ impl Run {
         self.state = None;
         self.blamed = None;
         self.quoted_log = false;
+        self.earlier = None;
         self.evidence.clear();
     }
 }
@@ -126,6 +133,9 @@ impl Engine {
         match before {
             Some(before) if !run.says_something() => Run { alive: run.alive.or(before.alive), ..before },
             Some(before) if is_consequence(&run, &before) => before,
+            Some(before) if run.blamed.is_none() && run.reason() == before.reason() => {
+                Run { blamed: before.blamed, ..run }
+            }
             _ => run,
         }
     }
@@ -260,12 +270,15 @@ impl Engine {
     }
 
     fn one_code(&mut self, at: u64, code: &str) -> bool {
-        let Some((weight, meaning)) = codes::read(code, self.run.dialect) else {
-            if self.run.loose_code.is_none() && code != "0" {
-                self.run.loose_code = Some(code.to_owned());
-            }
-            return code != "0";
-        };
+        if code == "0" {
+            return false;
+        }
+        let known = codes::read(code, self.run.dialect);
+        let vague = |loose: &String| loose.len() < 3;
+        if self.run.loose_code.as_ref().is_none_or(vague) && !is_silent(known.as_ref()) {
+            self.run.loose_code = Some(code.to_owned());
+        }
+        let Some((weight, meaning)) = known else { return true };
         if codes::sqlstate::is_shaped(code) && !matches!(meaning, Meaning::Harmless) && self.run.state.is_none() {
             self.run.state = Some(code.to_owned());
         }
@@ -281,6 +294,9 @@ impl Engine {
 
     fn signal(&mut self, at: u64, weight: Weight, reason: Reason, code: Option<&str>) {
         let framed = self.run.account.is_some();
+        if self.run.quoted_log && self.run.quoting {
+            self.run.earlier.get_or_insert_with(|| reason.clone());
+        }
         let new = Signal { framed, weight, reason, code: code.map(str::to_owned), at };
         let Some(old) = &mut self.run.cause else {
             self.run.cause = Some(new);
@@ -336,6 +352,10 @@ fn is_consequence(run: &Run, before: &Run) -> bool {
         cause.weight >= Weight::Words && cause.reason != Reason::FAILED_MIGRATION_RECORDED && before.in_migration()
     });
     recorded && explained && before.blamed.is_some() && run.blamed == before.blamed
+}
+
+fn is_silent(known: Option<&(codes::Width, Meaning)>) -> bool {
+    matches!(known, Some((_, Meaning::Consequence | Meaning::Harmless)))
 }
 
 fn dialect(line: &str) -> Option<Dialect> {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::common;
-use super::rules::{Rule, RuleSet};
+use super::rules::{Rule, RuleSet, Says};
 use super::tools;
 
 /// Everything known of a tool.
@@ -30,6 +30,13 @@ pub struct ToolTable {
     pub records_failure: bool,
     /// The rules, in the order in which they are asked.
     pub rules: &'static [Rule],
+}
+
+impl ToolTable {
+    /// Whether the tool says of each migration when it is done.
+    pub(super) fn marks_done(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.says, Says::Done))
+    }
 }
 
 /// A migration tool.
@@ -157,7 +164,7 @@ impl FromStr for Tool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::rules::{Says, tests::check};
+    use crate::classify::rules::tests::check;
 
     #[test]
     fn every_pattern_compiles() {

@@ -227,7 +227,11 @@ pub static WORDS: &[Rule] = &[
         r"foreign key constraint .* cannot be implemented",
         Text(Reason::INCOMPATIBLE_OPERATION),
     ),
-    rule("are incompatible", r"Referencing column .* are incompatible", Text(Reason::INCOMPATIBLE_OPERATION)),
+    rule(
+        "Referencing column '",
+        r"Referencing column '.*' and referenced column '",
+        Text(Reason::INCOMPATIBLE_OPERATION),
+    ),
     rule("cannot alter type of a column", "", Text(Reason::INCOMPATIBLE_OPERATION)),
     rule("cannot alter type", r"cannot alter type ", Text(Reason::INCOMPATIBLE_OPERATION)),
     rule("needed in a foreign key constraint", "", Text(Reason::INCOMPATIBLE_OPERATION)),

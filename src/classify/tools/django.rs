@@ -12,7 +12,7 @@ pub static DJANGO: ToolTable = ToolTable {
     check: Some(&["python", "manage.py", "migrate", "--check", "--plan"]),
     clean: &["No planned migration operations."],
     no_migrations: &[],
-    speaks: true,
+    speaks: false,
     echoes_first: false,
     records_failure: false,
     rules: RULES,

@@ -22,6 +22,8 @@ pub static PRISMA: ToolTable = ToolTable {
 };
 
 static RULES: &[Rule] = &[
+    // What DEBUG=prisma:* prints.
+    rule("prisma:", r"^prisma:[\w-]+(?::[\w-]+)* ", Nothing),
     // Progress.
     rule("Prisma schema loaded from", r"^Prisma schema loaded from", Starts),
     rule("found in prisma/migrations", r"^\d+ migrations? found in ", Works),
@@ -32,7 +34,11 @@ static RULES: &[Rule] = &[
     rule("Database schema is up to date!", r"^Database schema is up to date!", Clean),
     rule("have been successfully applied", r"^All migrations have been successfully applied\.", Applied),
     rule("No pending migrations to apply", r"^No pending migrations to apply\.", Applied),
-    rule("Prisma schema", r"(?i)^(?:.*\s)?Your database is now in sync with your (?:Prisma )?schema", Applied),
+    rule(
+        "in sync with",
+        r"(?i)^\W*(?:Your database is now|The database is already) in sync with (?:your|the) Prisma schema",
+        Applied,
+    ),
     rule("Already in sync", r"^Already in sync, no schema change or pending migration was found", Applied),
     rule("not yet been applied", r"(?i)^(?:Following|The) migrations?(?:\(s\))? have not yet been applied", Pending),
     // A failure inside a migration: the database's code decides.
@@ -45,6 +51,7 @@ static RULES: &[Rule] = &[
         Inside,
     ),
     rule("Migration name:", r"^Migration name: (?<name>.+)$", Blames),
+    rule("Database error code:", r"^Database error code: \S+$", Inside),
     rule("Database error code:", r"^Database error code: (?<code>\S+)$", ByCode),
     rule("Database error:", r"^Database error:?", Quotes),
     rule("DbError {", r"^DbError \{", Inside),
@@ -122,7 +129,7 @@ static RULES: &[Rule] = &[
     rule("P3024", r"^(?:Error: )?(?<code>P3024)\b", Heads(Reason::INVALID_SCHEMA)),
     rule("P400", r"^(?:Error: )?(?<code>P400[12])\b", Heads(Reason::INVALID_SCHEMA)),
     rule(
-        "The migration `",
+        "migration `",
         r"^(?:The migration|Migration) `(?<name>[^`]+)` (?:is already recorded|cannot be rolled back|could not be found)",
         Blames,
     ),
@@ -145,11 +152,7 @@ static RULES: &[Rule] = &[
     rule("have failed:", r"^Following migrations?(?:\(s\))? have failed:$", BlamesNext),
     // Refusals for the data's sake.
     rule("accept-data-loss flag", "", Cause(Reason::DATA_LOSS)),
-    rule(
-        "We found changes that cannot be executed",
-        r"^\W*We found changes that cannot be executed",
-        Heads(Reason::NOT_NULL_VIOLATION),
-    ),
+    rule("We found changes that cannot be executed", "", Heads(Reason::NOT_NULL_VIOLATION)),
     // Settings.
     rule("schema validation", r"^Error: (?:Prisma schema validation|Schema validation)", Heads(Reason::INVALID_SCHEMA)),
     rule("Prisma schema validation", r"^Prisma schema validation - ", Heads(Reason::INVALID_SCHEMA)),
@@ -190,6 +193,7 @@ static RULES: &[Rule] = &[
     ),
     rule("binaries.prisma.sh", "", Nothing),
     rule("write UNKNOWN", r"^(?:Error: )?write UNKNOWN", Heads(Reason::TOOL_CRASHED)),
+    rule("EPERM: operation not permitted, rename", r"(?<code>EPERM): operation", Heads(Reason::ENGINE_MISSING)),
     rule("engine error:", r"^Error: (?:Schema|Migration) engine error:", Opens),
     rule("External error id#", "", Vague(Reason::CONNECTION_CLOSED)),
     // Version 8.
