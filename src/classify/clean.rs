@@ -34,10 +34,14 @@ static COLOUR: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// The line without what carried it.
 pub fn line(raw: &[u8]) -> String {
-    let text = visible(&String::from_utf8_lossy(raw));
-    let mut rest = text.as_str();
+    let lossy = String::from_utf8_lossy(raw);
+    let text = visible(&lossy);
+    let mut rest = text.as_ref();
     if let Some(prefix) = PREFIX.as_ref() {
         for _ in 0..4 {
+            if !may_be_carried(rest) {
+                break;
+            }
             match prefix.find(rest) {
                 Some(found) if found.end() > 0 => rest = rest.get(found.end()..).unwrap_or_default(),
                 _ => break,
@@ -47,13 +51,22 @@ pub fn line(raw: &[u8]) -> String {
     rest.trim_end().to_owned()
 }
 
+/// Whether a prefix is possible at all: a time, a bracket, or a name before ` | ` or ` : `.
+fn may_be_carried(line: &str) -> bool {
+    match line.as_bytes() {
+        [b'0'..=b'9' | b'[' | b'#' | b'e' | b'o' | b's', ..] => true,
+        bytes => bytes.iter().take(80).any(|b| matches!(b, b'|')) || line.contains(" : "),
+    }
+}
+
 /// The text without colours and control characters; tabs stay.
-pub fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let odd = |c: char| c != '\t' && (c.is_control() || is_invisible(c));
     let plain = match COLOUR.as_ref() {
         Some(colour) if text.contains(['\u{1b}', '[']) => colour.replace_all(text, ""),
         _ => Cow::Borrowed(text),
     };
-    plain.chars().filter(|c| *c == '\t' || !(c.is_control() || is_invisible(*c))).collect()
+    if plain.contains(odd) { Cow::Owned(plain.chars().filter(|c| !odd(*c)).collect()) } else { plain }
 }
 
 /// Characters that change how a terminal or a browser shows the text around them.

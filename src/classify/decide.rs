@@ -92,7 +92,9 @@ fn by_text(run: &Run, table: &ToolTable, step: Step) -> Verdict {
     }
     if let Some(cause) = &run.cause {
         let sure = if cause.weight >= Weight::Words { Confidence::Medium } else { Confidence::Low };
-        return failure(run, table, cause.reason.clone(), sure);
+        let verdict = failure(run, table, cause.reason.clone(), sure);
+        // A text without an ending may be cut: that a log is missing from it proves nothing.
+        return if verdict.reason == Some(Reason::FAILED_WITHOUT_LOG) { recorded(verdict) } else { verdict };
     }
     if run.account.is_some() {
         let mut verdict = nothing(Outcome::Unknown);
@@ -106,6 +108,11 @@ fn by_text(run: &Run, table: &ToolTable, step: Step) -> Verdict {
         return Verdict::of(Outcome::Succeeded, Confidence::Low);
     }
     nothing(Outcome::Unknown)
+}
+
+fn recorded(verdict: Verdict) -> Verdict {
+    let Verdict { code, sql_state, migration, confidence, .. } = verdict;
+    Verdict { code, sql_state, migration, ..Verdict::failed(Reason::FAILED_MIGRATION_RECORDED, confidence, Vec::new()) }
 }
 
 /// The container ended and nobody recorded how: the text can tell of a failure, never of a success.

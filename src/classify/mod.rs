@@ -10,6 +10,7 @@ mod common;
 mod decide;
 mod engine;
 mod explain;
+mod guess;
 mod json;
 pub mod reason;
 pub mod redact;
@@ -34,6 +35,13 @@ pub struct Classifier {
     step: Step,
     stream: Stream,
     engine: Engine,
+}
+
+impl Tool {
+    /// The tool that wrote a log, by its beginning; [`Tool::Custom`] where no tool's own lines occur.
+    pub fn guess(beginning: &[u8]) -> Self {
+        guess::guess(beginning)
+    }
 }
 
 impl Classifier {

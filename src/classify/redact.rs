@@ -68,7 +68,7 @@ static COMPILED: LazyLock<Vec<(Regex, &'static str)>> =
 
 /// One line without control characters, credentials and row values.
 pub fn line(text: &str) -> String {
-    COMPILED.iter().fold(clean::visible(text), |text, (regex, with)| {
+    COMPILED.iter().fold(clean::visible(text).into_owned(), |text, (regex, with)| {
         match regex.replace_all(&text, |groups: &Captures<'_>| fill(groups, with)) {
             std::borrow::Cow::Borrowed(_) => text.clone(),
             std::borrow::Cow::Owned(new) => new,

@@ -137,7 +137,11 @@ impl Ready {
             return Some(Hit { rule: self.rule, groups: None });
         }
         let regex = self.regex.get_or_init(|| Regex::new(self.rule.pattern).ok()).as_ref()?;
-        Some(Hit { rule: self.rule, groups: Some(regex.captures(line)?) })
+        if !regex.is_match(line) {
+            return None;
+        }
+        let groups = if regex.captures_len() > 1 { regex.captures(line) } else { None };
+        Some(Hit { rule: self.rule, groups })
     }
 }
 
