@@ -3,4 +3,6 @@
 //! The rooms, and what each may touch, are drawn in `ARCHITECTURE.md`; `tests/walls.rs` keeps the walls between them.
 
 pub mod api;
+pub mod classify;
+pub mod cli;
 pub mod runtime;

@@ -1,3 +1,27 @@
-//! The `sluice` binary.
+//! The `sluice` binary: the operator, and the commands that people and pipelines use.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "sluice", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Classify(sluice::cli::classify::Args),
+    Explain(sluice::cli::explain::Args),
+    Crds(sluice::cli::crds::Args),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Classify(args) => sluice::cli::classify::run(args),
+        Command::Explain(args) => sluice::cli::explain::run(args),
+        Command::Crds(args) => sluice::cli::crds::run(&args),
+    }
+}

@@ -1,0 +1,41 @@
+//! The shapes in which drivers and tools print a database's code.
+
+use crate::classify::rules::{Rule, Says, rule};
+
+/// Notices first, which are not errors; then codes in their frames.
+pub static CODES: &[Rule] = &[
+    // A notice, a warning or a hint is not an error, whatever it says.
+    rule("NOTICE", r"(?:^|[\s\[:])NOTICE:", Says::Nothing),
+    rule("already exists, skipping", "", Says::Nothing),
+    rule("does not exist, skipping", "", Says::Nothing),
+    rule("sqlx::postgres::notice", "", Says::Nothing),
+    rule("HINT:", r"^\s*HINT:", Says::Nothing),
+    rule("WARNING:", r"^\s*(?:psql:\S+ )?WARNING:", Says::Nothing),
+    // SQLSTATE in all its spellings.
+    rule(
+        "sqlstate",
+        r#"(?i)\bsqlstate["']?(?:\(E?|\[|: ?|=| |\s*=>\s*|":\s*)["']?(?<state>[0-9A-Z]{5})\b"#,
+        Says::ByCode,
+    ),
+    rule("sql state", r"(?i)\bsql state\s*:?\s*(?<state>[0-9A-Z]{5})\b", Says::ByCode),
+    rule("code", r#"\bcode\\?["']?: ?\\?["'](?<state>[0-9A-Z]{5})\\?["']"#, Says::ByCode),
+    rule("PG::", r"\bPG::(?<code>[A-Z]\w+)", Says::ByCode),
+    rule("psycopg", r"\bpsycopg(?:2|_c|_binary)?\.errors\.(?<code>[A-Z]\w+)", Says::ByCode),
+    rule("asyncpg.exceptions", r"\basyncpg\.exceptions\.(?:_base\.)?(?<code>[A-Z]\w+)", Says::ByCode),
+    // MySQL and MariaDB.
+    rule("error", r"(?i)\berror (?<code>[1-9]\d{3}) ?\((?<state>[0-9A-Z]{5})\)", Says::ByCode),
+    rule("error", r"\b(?i:error) (?<code>[1-9]\d{3}): ", Says::ByCode),
+    rule("error code", r"(?i)\berror code\s*[:=]?\s*(?<code>-?\d{1,5})\b", Says::ByCode),
+    rule("errno", r#"(?i)\berrno["']?[:=]? ?(?<code>[1-4]\d{3})\b"#, Says::ByCode),
+    rule("Error", r#"Error:? \((?<code>[1-4]\d{3}), ["']"#, Says::ByCode),
+    rule("ER_", r#"\b(?<code>ER_[A-Z_]{4,})\b"#, Says::ByCode),
+    // SQL Server.
+    rule("Error Number:", r"Error Number:(?<code>\d+)", Says::ByCode),
+    rule("Msg ", r"\bMsg (?<code>\d+), Level \d+", Says::ByCode),
+    // Oracle.
+    rule("ORA-", r"\b(?<code>ORA-\d{5})", Says::ByCode),
+    // SQLite.
+    rule("SQLITE_", r"\b(?<code>SQLITE_[A-Z_]+)\b", Says::ByCode),
+    rule("(code: ", r"\(code: (?<code>\d{1,4})\)", Says::ByCode),
+    rule("extended_code", r"\bextended_code: (?<code>\d+)", Says::ByCode),
+];

@@ -1,0 +1,20 @@
+//! The page of help for a reason.
+
+use super::reason::Entry;
+use super::types::Branch;
+
+/// The page for a reason, in plain words.
+pub fn explain(entry: &Entry) -> String {
+    let branch = match entry.branch {
+        Branch::A => "Branch A: repair what surrounds the migration, then run the same release again.",
+        Branch::B => "Branch B: back the affected rows up, correct them, then run again.",
+        Branch::C => "Branch C: stop the rollout and ship a corrected migration in a new release.",
+        Branch::ByHand => "By hand: look at the database before anything is run again.",
+    };
+    let itself = if entry.retryable {
+        "Sluice tries the same release again by itself, with growing pauses."
+    } else {
+        "Sluice does not try again by itself: it holds the release, keeps the old one serving, and waits."
+    };
+    format!("{} ({})\n\n{}\n\n{}\n{}\n\n{}\n", entry.name, entry.class, entry.meaning, branch, entry.way_out, itself)
+}

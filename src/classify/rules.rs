@@ -1,0 +1,182 @@
+//! The form of a rule, and a set of them made ready to run.
+//!
+//! A rule is a literal that must occur in the line, a pattern that then must match it, and what the match says. The
+//! literals of all rules are searched at once, so a line that holds none of them costs one pass over its bytes.
+
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
+use regex::{Captures, Regex};
+
+use super::reason::Reason;
+
+/// What a line says. Groups of the pattern carry the details: `name` a migration, `code` the tool's or the database's
+/// code, `state` a SQLSTATE.
+#[derive(Clone, Debug)]
+pub enum Says {
+    /// Nothing in this line counts: it is a notice, an echo of SQL, or a consequence.
+    Nothing,
+    /// A run of the tool begins.
+    Starts,
+    /// Something of the tool's own: it was alive here; `name` is the migration at work.
+    Works,
+    /// The tool begins the account of its failure: what an earlier heading said is forgotten.
+    Opens,
+    /// From here on the database's or the author's words follow: no heading in them is the tool's.
+    Quotes,
+    /// A line that only stands inside a failure's account, wherever it began.
+    Inside,
+    /// The migration at work is done.
+    Done,
+    /// A notice begins, spread over several lines: the code in it is no error's.
+    NoticeNext,
+    /// `name` is a migration, for want of a better one.
+    Mentions,
+    /// `name` is the migration that failed or blocks.
+    Blames,
+    /// The next line that is not empty is the migration that failed or blocks.
+    BlamesNext,
+    /// A heading of the tool's that names the cause: what an earlier heading said is forgotten.
+    Heads(Reason),
+    /// The cause, in the tool's own words below its heading: more exact than the heading.
+    Cause(Reason),
+    /// The cause is what `code` or `state` means.
+    ByCode,
+    /// The cause, in the words of the database or its driver.
+    Text(Reason),
+    /// The cause, in the words of the network, the system or another program.
+    Hint(Reason),
+    /// It failed, and the line does not say why.
+    Vague(Reason),
+    /// Everything was applied, or there was nothing to apply.
+    Applied,
+    /// The sentence of the check when nothing is pending.
+    Clean,
+    /// The same, where the command that applies says it too before it begins.
+    Validated,
+    /// Migrations wait.
+    Pending,
+    /// The image carries no migrations.
+    Empty,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// A literal that every match contains; upper and lower case are alike.
+    pub needle: &'static str,
+    /// The pattern; empty where the needle alone decides.
+    pub pattern: &'static str,
+    /// What a match says.
+    pub says: Says,
+}
+
+/// A rule in one line.
+pub(super) const fn rule(needle: &'static str, pattern: &'static str, says: Says) -> Rule {
+    Rule { needle, pattern, says }
+}
+
+/// Rules made ready: one automaton for all literals; patterns are compiled when their literal first occurs.
+pub(super) struct RuleSet {
+    rules: Vec<Ready>,
+    search: Option<AhoCorasick>,
+}
+
+struct Ready {
+    rule: &'static Rule,
+    regex: OnceLock<Option<Regex>>,
+}
+
+/// One match of a rule in a line.
+pub(super) struct Hit<'l> {
+    /// The rule.
+    pub rule: &'static Rule,
+    groups: Option<Captures<'l>>,
+}
+
+impl Hit<'_> {
+    /// The text of a group, where it took part and is not empty.
+    pub fn group(&self, name: &str) -> Option<&str> {
+        self.groups.as_ref()?.name(name).map(|m| m.as_str().trim()).filter(|text| !text.is_empty())
+    }
+}
+
+impl RuleSet {
+    /// Makes the tables ready; earlier tables are asked first.
+    pub fn new(tables: &[&'static [Rule]]) -> Self {
+        let rules: Vec<Ready> =
+            tables.iter().flat_map(|table| table.iter()).map(|rule| Ready { rule, regex: OnceLock::new() }).collect();
+        let search = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .kind(Some(AhoCorasickKind::DFA))
+            .ascii_case_insensitive(true)
+            .build(rules.iter().map(|ready| ready.rule.needle).chain(DIRT.iter().copied()))
+            .ok();
+        Self { rules, search }
+    }
+
+    /// Where the next literal ends at or after `from`, if any.
+    pub fn next(&self, text: &[u8], from: usize) -> Option<usize> {
+        let search = self.search.as_ref()?;
+        search.find(Input::new(text).range(from..text.len())).map(|found| found.end())
+    }
+
+    /// Every rule that matches the line, in the order of the tables.
+    pub fn hits<'l>(&self, line: &'l str) -> Vec<Hit<'l>> {
+        let Some(search) = self.search.as_ref() else { return Vec::new() };
+        let mut found: Vec<usize> = search.find_overlapping_iter(line).map(|m| m.pattern().as_usize()).collect();
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().filter_map(|index| self.rules.get(index)?.hit(line)).collect()
+    }
+}
+
+impl Ready {
+    fn hit<'l>(&self, line: &'l str) -> Option<Hit<'l>> {
+        if self.rule.pattern.is_empty() {
+            return Some(Hit { rule: self.rule, groups: None });
+        }
+        let regex = self.regex.get_or_init(|| Regex::new(self.rule.pattern).ok()).as_ref()?;
+        if !regex.is_match(line) {
+            return None;
+        }
+        let groups = if regex.captures_len() > 1 { regex.captures(line) } else { None };
+        Some(Hit { rule: self.rule, groups })
+    }
+}
+
+/// Marks of colour that may cut a literal in two: such a line is looked at after it has been cleaned.
+const DIRT: &[&str] = &["\u{1b}[", "[31m", "[39m", "[91m", "[1m", "[0m"];
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Checks that every pattern of a table compiles and has names that the engine knows.
+    pub fn check(table: &'static [Rule]) {
+        for rule in table {
+            assert!(!rule.needle.is_empty(), "{rule:?}");
+            if rule.pattern.is_empty() {
+                continue;
+            }
+            let regex = Regex::new(rule.pattern).unwrap_or_else(|error| panic!("{}: {error}", rule.pattern));
+            for name in regex.capture_names().flatten() {
+                assert!(["name", "code", "state"].contains(&name), "{}: group {name}", rule.pattern);
+            }
+        }
+    }
+
+    static TABLE: &[Rule] =
+        &[rule("P3018", r"^Error: (?<code>P3018)$", Says::Opens), rule("error", "", Says::Hint(Reason::TOOL_CRASHED))];
+
+    #[test]
+    fn literals_lead_to_patterns_in_order() {
+        check(TABLE);
+        let set = RuleSet::new(&[TABLE]);
+        let hits = set.hits("Error: P3018");
+        assert_eq!(hits.len(), 2);
+        assert_eq!(hits[0].group("code"), Some("P3018"));
+        assert!(set.hits("all is well").is_empty());
+        assert_eq!(set.next(b"nothing here\nError: x", 0), Some(18));
+    }
+}

@@ -1,0 +1,45 @@
+//! Alembic, for SQLAlchemy.
+
+use crate::classify::reason::Reason;
+use crate::classify::rules::{Rule, Says, rule};
+use crate::classify::tool::ToolTable;
+
+use Says::{Clean, Heads, Inside, Pending, Quotes, Starts, Vague, Works};
+
+/// What is known of it.
+pub static ALEMBIC: ToolTable = ToolTable {
+    migrate: Some(&["alembic", "upgrade", "head"]),
+    check: Some(&["alembic", "current"]),
+    clean: &["(head)"],
+    no_migrations: &[],
+    speaks: false,
+    echoes_first: false,
+    records_failure: false,
+    rules: RULES,
+};
+
+static RULES: &[Rule] = &[
+    rule("Context impl", r"\bContext impl \w+", Starts),
+    rule("Running upgrade", r"\bRunning upgrade .*?-> (?<name>[\w-]+)", Works),
+    rule("Running stamp_revision", "", Works),
+    rule("(head)", r"^(?:\w[\w-]* )?\(head\)", Clean),
+    rule("Traceback", r"^Traceback \(most recent call last\):", Inside),
+    rule("sqlalchemy.exc.", r"^sqlalchemy\.exc\.\w+: ", Inside),
+    rule("[SQL:", r"^\[SQL: ", Quotes),
+    rule("Can't locate revision", "", Heads(Reason::HISTORY_MISMATCH)),
+    rule("Multiple head revisions", "", Heads(Reason::HISTORY_MISMATCH)),
+    rule("overlaps with other requested", r"Requested revision .* overlaps", Heads(Reason::HISTORY_MISMATCH)),
+    rule("Target database is not up to date", "", Pending),
+    rule("No config file", r"No config file '?\S+'? found", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("No 'script_location' key found", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("Path doesn't exist", r"Path doesn't exist: ", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("Could not parse", r"Could not parse (?:SQLAlchemy|rfc1738) URL", Heads(Reason::INVALID_URL)),
+    rule("Can't load plugin: sqlalchemy.dialects", "", Heads(Reason::INVALID_URL)),
+    rule("unrecognized arguments", r"^alembic: error: ", Heads(Reason::WRONG_COMMAND)),
+    rule("KeyError:", r"^KeyError: '(?:[A-Z][A-Z0-9_]+|sqlalchemy\.url|url)'", Heads(Reason::MISSING_ENV)),
+    rule(
+        "Error:",
+        r"^(?:NameError|AttributeError|SyntaxError|IndentationError|NotImplementedError|TypeError|ImportError): ",
+        Vague(Reason::CODE_ERROR),
+    ),
+];

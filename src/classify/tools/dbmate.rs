@@ -1,0 +1,33 @@
+//! dbmate.
+
+use crate::classify::reason::Reason;
+use crate::classify::rules::{Rule, Says, rule};
+use crate::classify::tool::ToolTable;
+
+use Says::{Cause, Clean, Done, Empty, Heads, Opens, Pending, Vague, Works};
+
+/// What is known of it.
+pub static DBMATE: ToolTable = ToolTable {
+    migrate: Some(&["dbmate", "--wait", "up"]),
+    check: Some(&["dbmate", "status", "--exit-code"]),
+    clean: &["Pending: 0"],
+    no_migrations: &["no migration files found"],
+    speaks: false,
+    echoes_first: false,
+    records_failure: false,
+    rules: RULES,
+};
+
+static RULES: &[Rule] = &[
+    rule("Applying:", r"^Applying: (?<name>\S+)$", Works),
+    rule("Applied:", r"^Applied: \S+ in ", Done),
+    rule("Pending: 0", r"^Pending: 0$", Clean),
+    rule("Pending:", r"^Pending: [1-9]\d*$", Pending),
+    rule("no migration files found", "", Empty),
+    rule("Error:", r"^Error: ", Opens),
+    rule("could not find migrations directory", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("unsupported driver", "", Heads(Reason::INVALID_URL)),
+    rule("invalid url, have you set", "", Heads(Reason::MISSING_ENV)),
+    rule("unable to connect to database", "", Vague(Reason::UNREACHABLE)),
+    rule("dbmate requires each migration to define an up", "", Cause(Reason::SYNTAX_ERROR)),
+];

@@ -1,0 +1,35 @@
+//! Drizzle Kit. It prints no error for many failures: the exit code alone tells then.
+
+use crate::classify::reason::Reason;
+use crate::classify::rules::{Rule, Says, rule};
+use crate::classify::tool::ToolTable;
+
+use Says::{Applied, Cause, Heads, Inside, NoticeNext, Opens, Starts};
+
+/// What is known of it.
+pub static DRIZZLE: ToolTable = ToolTable {
+    migrate: Some(&["npx", "drizzle-kit", "migrate"]),
+    check: None,
+    clean: &[],
+    no_migrations: &[],
+    speaks: true,
+    echoes_first: true,
+    records_failure: false,
+    rules: RULES,
+};
+
+static RULES: &[Rule] = &[
+    rule("Reading config file", r"^Reading config file ", Starts),
+    rule("migrations applied successfully", r"migrations applied successfully!", Applied),
+    rule("Changes applied", r"^\[.{1,4}\] Changes applied", Applied),
+    rule("No changes detected", r"^\[.{1,3}\] No changes detected", Applied),
+    rule("severity:", r"\bseverity: 'NOTICE'", NoticeNext),
+    rule("DrizzleQueryError", r"^(?:\S*Error: )?DrizzleQueryError: Failed query:", Opens),
+    rule("PostgresError:", r"^\s*(?:\[?cause\]?: )?(?:\w+ )?PostgresError: ", Inside),
+    rule("Please provide required params", "", Heads(Reason::MISSING_ENV)),
+    rule("are required for", r#"Either connection "url" or"#, Heads(Reason::MISSING_ENV)),
+    rule("meta/_journal.json", r"(?i)can't find meta/_journal\.json", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("drizzle.config", r"(?i)drizzle\.config\.\w+ file does not exist", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("Please install either", r"Please install (?:either|'?\S+'? )", Heads(Reason::ENGINE_MISSING)),
+    rule("data-loss statements", "", Cause(Reason::DATA_LOSS)),
+];

@@ -1,0 +1,100 @@
+//! Flyway: its command line, its Maven and Gradle plugins, and Spring Boot, which embeds it.
+
+use crate::classify::reason::Reason;
+use crate::classify::rules::{Rule, Says, rule};
+use crate::classify::tool::ToolTable;
+
+use Says::{Applied, Cause, Empty, Heads, Inside, Mentions, Nothing, Opens, Pending, Quotes, Starts, Validated, Works};
+
+/// What is known of it.
+pub static FLYWAY: ToolTable = ToolTable {
+    migrate: Some(&["flyway", "migrate"]),
+    check: Some(&["flyway", "validate"]),
+    clean: &["Successfully validated"],
+    no_migrations: &["No migrations found. Are your locations set up correctly?"],
+    speaks: true,
+    echoes_first: false,
+    records_failure: false,
+    rules: RULES,
+};
+
+static RULES: &[Rule] = &[
+    // Progress.
+    rule("flyway", r"(?i)^flyway (?:community|teams|enterprise|oss|desktop).* \d|^Flyway \d", Starts),
+    rule(
+        "Migrating schema",
+        r#"^Migrating schema \S+ (?:to version|with repeatable migration) "?(?<name>[^"]+?)"?(?: \[.*\])?$"#,
+        Works,
+    ),
+    rule("Successfully validated", r"^Successfully validated \d+ migrations?|^Successfully validated", Validated),
+    rule("Are your locations set up correctly?", "", Empty),
+    // Endings that are well.
+    rule("Successfully applied", r"^Successfully applied \d+ migrations? to ", Applied),
+    rule("is up to date. No migration necessary", "", Applied),
+    // The account of a failure.
+    rule(
+        "failed",
+        r#"^(?:ERROR: |.*FlywayMigrateException: )?(?:Migration|Script) (?<name>[^\s"]+(?: [^\s"]+)*?) failed$"#,
+        Opens,
+    ),
+    rule("Migration of schema", r"^(?:ERROR: )?Migration of schema .* failed!", Inside),
+    rule("Location", r"^Location\s+: \S*?(?<name>[^/\\\s]+) \(", Mentions),
+    rule("Message", r"^Message\s+: ", Quotes),
+    rule("Unable to obtain connection from database", "", Opens),
+    rule("Unable to obtain table lock", "", Heads(Reason::ADVISORY_LOCK_TIMEOUT)),
+    rule("advisory lock", r"Unable to acquire .*advisory lock", Heads(Reason::ADVISORY_LOCK_TIMEOUT)),
+    // Histories that do not agree.
+    rule(
+        "Validate failed",
+        r"^(?:ERROR: |.*FlywayValidateException: )?Validate failed: ",
+        Heads(Reason::HISTORY_MISMATCH),
+    ),
+    rule(
+        "checksum mismatch",
+        r"Migration (?:checksum|type|description) mismatch for migration (?:version )?(?<name>\S+)",
+        Cause(Reason::HISTORY_MISMATCH),
+    ),
+    rule(
+        "Detected failed migration",
+        r"Detected failed (?:repeatable )?migration(?: to version)?:? (?<name>\S+)",
+        Cause(Reason::FAILED_MIGRATION_RECORDED),
+    ),
+    rule(
+        "contains a failed migration",
+        r"Schema .* contains a failed migration to version (?<name>\S+)",
+        Heads(Reason::FAILED_MIGRATION_RECORDED),
+    ),
+    rule(
+        "has failed migration",
+        r"(?i)schema .* has a? ?failed migration to version (?<name>\S+)",
+        Heads(Reason::FAILED_MIGRATION_RECORDED),
+    ),
+    rule(
+        "Detected applied migration not resolved locally",
+        r"not resolved locally: (?<name>[^\s.]+(?:\.\d+)*)",
+        Cause(Reason::HISTORY_MISMATCH),
+    ),
+    rule("Detected resolved migration not applied", "", Pending),
+    rule(
+        "Detected resolved migration not applied",
+        r"not applied to database: (?<name>[^\s.]+(?:\.\d+)*)",
+        Cause(Reason::HISTORY_MISMATCH),
+    ),
+    rule("Found non-empty schema", "", Heads(Reason::BASELINE_NEEDED)),
+    rule("Found more than one migration with version", "", Heads(Reason::INVALID_SCHEMA)),
+    // Settings.
+    rule("Unable to connect to the database. Configure the url", "", Heads(Reason::MISSING_ENV)),
+    rule("No database found to handle", "", Heads(Reason::INVALID_URL)),
+    rule("No Flyway database plugin found", "", Heads(Reason::INVALID_URL)),
+    rule(
+        "Unknown configuration",
+        r"^(?:ERROR: )?Unknown configuration (?:parameter|property)",
+        Heads(Reason::WRONG_COMMAND),
+    ),
+    rule("Invalid argument:", r"^(?:ERROR: )?Invalid argument: ", Heads(Reason::WRONG_COMMAND)),
+    rule("Unable to resolve location", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("No value provided for placeholder", "", Heads(Reason::MISSING_ENV)),
+    rule("Unsupported Database", "", Heads(Reason::WRONG_PROVIDER)),
+    rule("DB: ", r"^(?:WARNING: )?DB: ", Nothing),
+    rule("(SQL state:", r"^(?:WARN(?:ING)?:? )?.*\(SQL state: \w+, error code: \d+\)$", Nothing),
+];

@@ -1,0 +1,59 @@
+//! Goose, whose error line carries the whole statement before the database's words.
+
+use crate::classify::reason::Reason;
+use crate::classify::rules::{Rule, Says, rule};
+use crate::classify::tool::ToolTable;
+
+use Says::{Applied, Blames, Cause, Empty, Heads, Nothing, Opens, Pending, Vague, Works};
+
+/// What is known of it.
+pub static GOOSE: ToolTable = ToolTable {
+    migrate: Some(&["goose", "up"]),
+    check: Some(&["goose", "status"]),
+    clean: &[],
+    no_migrations: &["no migration files found"],
+    speaks: true,
+    echoes_first: true,
+    records_failure: false,
+    rules: RULES,
+};
+
+static RULES: &[Rule] = &[
+    rule("goose_db_version", r"relation .{0,3}goose_db_version.{0,3} does not exist", Nothing),
+    rule("OK ", r"^OK\s+(?:\S+) \(", Works),
+    rule("no migrations to run", r"^(?:goose: )?no migrations to run", Applied),
+    rule(
+        "successfully migrated database to version",
+        r"^(?:goose: )?successfully migrated database to version",
+        Applied,
+    ),
+    rule("up to current file version", r"^(?:goose: )?up to current file version", Applied),
+    rule("Pending ", r"^\s*Pending\s+-- ", Pending),
+    rule(
+        "no migration files found",
+        r"(?:^|: )no migration files found|^goose run: .*no migrations? (?:files )?found",
+        Empty,
+    ),
+    rule("goose run:", r"^goose run: (?:ERROR )?(?<name>\d\S*\.(?:sql|go)): ", Opens),
+    rule("goose run:", r"^goose run: (?:error: )?(?:failed|ERROR|partial)", Opens),
+    rule("goose:", r"^goose: (?:failed|error)", Opens),
+    rule("partial migration error", r"partial migration error \(type:\w+,version:(?<name>\d+)\)", Blames),
+    rule("ERROR ", r"\bERROR (?<name>\d\S*\.(?:sql|go)): failed to run", Blames),
+    rule("missing migrations before current version", "", Heads(Reason::HISTORY_MISMATCH)),
+    rule("missing (out-of-order)", "", Heads(Reason::HISTORY_MISMATCH)),
+    rule("failed to parse SQL migration file", "", Cause(Reason::SYNTAX_ERROR)),
+    rule("unexpected unfinished SQL query", "", Cause(Reason::SYNTAX_ERROR)),
+    rule(
+        "directory does not exist",
+        r"directory does not exist|: no such file or directory",
+        Heads(Reason::SCHEMA_FILE_MISSING),
+    ),
+    rule("no such file or directory", r"goose run: .*no such file or directory", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule(
+        "unknown driver",
+        r"goose run: .*(?:unknown driver|unsupported driver)|unknown dialect",
+        Heads(Reason::INVALID_URL),
+    ),
+    rule("failed to parse as", r"cannot parse `|failed to parse as (?:DSN|URL|keyword)", Heads(Reason::INVALID_URL)),
+    rule("Usage: goose", r"^Usage: goose ", Vague(Reason::WRONG_COMMAND)),
+];

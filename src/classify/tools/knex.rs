@@ -1,0 +1,53 @@
+//! Knex, whose message repeats the statement and puts the database's words last.
+
+use crate::classify::reason::Reason;
+use crate::classify::rules::{Rule, Says, rule};
+use crate::classify::tool::ToolTable;
+
+use Says::{Applied, Clean, Heads, Inside, Nothing, Opens, Pending, Starts};
+
+/// What is known of it.
+pub static KNEX: ToolTable = ToolTable {
+    migrate: Some(&["npx", "knex", "migrate:latest"]),
+    check: Some(&["npx", "knex", "migrate:status"]),
+    clean: &["No Pending Migration files Found."],
+    no_migrations: &[],
+    speaks: true,
+    echoes_first: true,
+    records_failure: false,
+    rules: RULES,
+};
+
+static RULES: &[Rule] = &[
+    rule("Using environment:", r"^Using environment: ", Starts),
+    rule("Batch ", r"^Batch \d+ run: \d+ migrations?", Applied),
+    rule("Already up to date", r"^Already up to date$", Applied),
+    rule("No Pending Migration files Found", "", Clean),
+    rule("Pending Migration file", r"^Found \d+ Pending Migration files?", Pending),
+    rule("migration file", r#"migration file "(?<name>[^"]+)" failed"#, Opens),
+    rule("migration failed with error:", r"migration failed with error: ", Inside),
+    rule(
+        "migration directory is corrupt",
+        r"following files are missing: (?<name>[^\s,]+)",
+        Heads(Reason::HISTORY_MISMATCH),
+    ),
+    rule("Migration table is already locked", "", Heads(Reason::STALE_LOCK)),
+    rule("MigrationLocked", "", Heads(Reason::STALE_LOCK)),
+    rule("Can't take lock to run migrations", "", Heads(Reason::STALE_LOCK)),
+    rule("No configuration file found", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("No default configuration file", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule(
+        "knexfile",
+        r"(?i)(?:cannot find|failed to resolve|no such file).*knexfile",
+        Heads(Reason::SCHEMA_FILE_MISSING),
+    ),
+    rule("configuration option", r"knex: Required configuration option '", Heads(Reason::MISSING_ENV)),
+    rule("Invalid migration:", r"Invalid migration: \S+ must have both an up and down", Heads(Reason::CODE_ERROR)),
+    rule("knex: run", r"knex: run\b", Heads(Reason::ENGINE_MISSING)),
+    rule("Transaction query already complete", "", Nothing),
+    rule(
+        "do not mix transactions and DDL",
+        r"^Transaction was implicitly committed, do not mix transactions and DDL with MySQL \(#805\)$",
+        Nothing,
+    ),
+];

@@ -1,0 +1,41 @@
+//! One table a tool. They read like documentation: which line means what.
+
+mod alembic;
+mod atlas;
+mod custom;
+mod dbmate;
+mod diesel;
+mod django;
+mod drizzle;
+mod ef_core;
+mod flyway;
+mod golang_migrate;
+mod goose;
+mod knex;
+mod liquibase;
+mod prisma;
+mod rails;
+mod sea_orm;
+mod sequelize;
+mod sqlx;
+mod typeorm;
+
+pub(super) use alembic::ALEMBIC;
+pub(super) use atlas::ATLAS;
+pub(super) use custom::CUSTOM;
+pub(super) use dbmate::DBMATE;
+pub(super) use diesel::DIESEL;
+pub(super) use django::DJANGO;
+pub(super) use drizzle::DRIZZLE;
+pub(super) use ef_core::EF_CORE;
+pub(super) use flyway::FLYWAY;
+pub(super) use golang_migrate::GOLANG_MIGRATE;
+pub(super) use goose::GOOSE;
+pub(super) use knex::KNEX;
+pub(super) use liquibase::LIQUIBASE;
+pub(super) use prisma::PRISMA;
+pub(super) use rails::RAILS;
+pub(super) use sea_orm::SEA_ORM;
+pub(super) use sequelize::SEQUELIZE;
+pub(super) use sqlx::SQLX;
+pub(super) use typeorm::TYPEORM;

@@ -1,0 +1,69 @@
+//! Ruby on Rails' Active Record. Its error comes before the lines of the migrations where the streams are merged.
+
+use crate::classify::reason::Reason;
+use crate::classify::rules::{Rule, Says, rule};
+use crate::classify::tool::ToolTable;
+
+use Says::{Cause, Done, Heads, Inside, Mentions, Opens, Pending, Text, Vague, Works};
+
+/// What is known of it.
+pub static RAILS: ToolTable = ToolTable {
+    migrate: Some(&["bin/rails", "db:migrate"]),
+    check: Some(&["bin/rails", "db:abort_if_pending_migrations"]),
+    clean: &[],
+    no_migrations: &[],
+    speaks: false,
+    echoes_first: false,
+    records_failure: false,
+    rules: RULES,
+};
+
+static RULES: &[Rule] = &[
+    rule(": migrating =", r"^== (?<name>\d+ \w+): migrating =", Works),
+    rule(": migrated (", r"^== \d+ \w+: migrated \(", Done),
+    rule("You have ", r"^You have \d+ pending migrations?:", Pending),
+    rule("PendingMigrationError", "", Pending),
+    rule("  down ", r"^\s+down\s+\d+\s", Pending),
+    rule("aborted!", r"^\s*(?:\S*(?:rails|rake)) aborted!", Opens),
+    rule("An error has occurred, this and all later migrations", "", Inside),
+    rule("An error has occurred, all later migrations canceled", "", Inside),
+    rule("db/migrate/", r"\bdb/migrate/(?<name>\d+_\w+)\.rb", Mentions),
+    rule("NoDatabaseError", "", Text(Reason::DATABASE_MISSING)),
+    rule("We could not find your database", "", Text(Reason::DATABASE_MISSING)),
+    rule("ConcurrentMigrationError", "", Heads(Reason::ADVISORY_LOCK_TIMEOUT)),
+    rule("IrreversibleMigration", "", Heads(Reason::INCOMPATIBLE_OPERATION)),
+    rule("DuplicateMigration", r"DuplicateMigration(?:Name|Version)Error", Heads(Reason::INVALID_SCHEMA)),
+    rule("UnknownMigrationVersionError", "", Heads(Reason::HISTORY_MISMATCH)),
+    rule("ProtectedEnvironmentError", "", Heads(Reason::WRONG_COMMAND)),
+    rule("EnvironmentMismatchError", "", Heads(Reason::WRONG_COMMAND)),
+    rule("AdapterNotSpecified", "", Heads(Reason::MISSING_ENV)),
+    rule("AdapterNotFound", "", Heads(Reason::INVALID_URL)),
+    rule("URI::Invalid", r"URI::Invalid(?:URI|Component)Error", Heads(Reason::INVALID_URL)),
+    rule("Cannot load database configuration", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("Could not load database configuration", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("Missing `secret_key_base`", "", Heads(Reason::MISSING_ENV)),
+    rule("KeyError: key not found:", r#"KeyError: key not found: "[A-Z]"#, Heads(Reason::MISSING_ENV)),
+    rule("Don't know how to build task", "", Heads(Reason::WRONG_COMMAND)),
+    rule("Bundler::GemNotFound", "", Heads(Reason::ENGINE_MISSING)),
+    rule(
+        "Could not find ",
+        r"^Could not find \S+ in (?:any of the sources|locally installed gems)",
+        Heads(Reason::ENGINE_MISSING),
+    ),
+    rule("Error loading the", r"Error loading the '\w+' Active Record adapter", Heads(Reason::ENGINE_MISSING)),
+    rule("Directly inheriting from ActiveRecord::Migration", "", Cause(Reason::CODE_ERROR)),
+    rule(
+        "Error",
+        r"^\s*(?:NameError|NoMethodError|ArgumentError|SyntaxError|TypeError|NotImplementedError|FrozenError)(?:: |$)",
+        Vague(Reason::CODE_ERROR),
+    ),
+    rule("ActiveRecord::NotNullViolation", "", Text(Reason::NOT_NULL_VIOLATION)),
+    rule("ActiveRecord::RecordNotUnique", "", Text(Reason::UNIQUE_VIOLATION)),
+    rule("ActiveRecord::InvalidForeignKey", "", Text(Reason::FOREIGN_KEY_VIOLATION)),
+    rule("ActiveRecord::ValueTooLong", "", Text(Reason::VALUE_TOO_LONG)),
+    rule("ActiveRecord::RangeError", "", Text(Reason::VALUE_OUT_OF_RANGE)),
+    rule("ActiveRecord::LockWaitTimeout", "", Text(Reason::LOCK_TIMEOUT)),
+    rule("ActiveRecord::Deadlocked", "", Text(Reason::DEADLOCK)),
+    rule("ActiveRecord::MismatchedForeignKey", "", Text(Reason::INCOMPATIBLE_OPERATION)),
+    rule("ActiveRecord::RecordInvalid", "", Text(Reason::CHECK_VIOLATION)),
+];

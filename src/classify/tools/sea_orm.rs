@@ -1,0 +1,41 @@
+//! SeaORM.
+
+use crate::classify::reason::Reason;
+use crate::classify::rules::{Rule, Says, rule};
+use crate::classify::tool::ToolTable;
+
+use Says::{Applied, Heads, Inside, Pending, Starts, Works};
+
+/// What is known of it.
+pub static SEA_ORM: ToolTable = ToolTable {
+    migrate: Some(&["sea-orm-cli", "migrate", "up"]),
+    check: Some(&["sea-orm-cli", "migrate", "status"]),
+    clean: &[],
+    no_migrations: &[],
+    speaks: true,
+    echoes_first: false,
+    records_failure: false,
+    rules: RULES,
+};
+
+static RULES: &[Rule] = &[
+    rule("Applying all pending migrations", "", Starts),
+    rule("Applying migration '", r"Applying migration '(?<name>[^']+)'", Works),
+    rule("has been applied", r"Migration '[^']+' has been applied", Applied),
+    rule("No pending migrations", r"(?:^|: )No pending migrations", Applied),
+    rule("... Pending", r"Migration '[^']+'\.\.\. Pending", Pending),
+    rule("... Applied", r"Migration '[^']+'\.\.\. Applied", Works),
+    rule("Execution Error:", "", Inside),
+    rule(
+        "is missing, this migration has been applied",
+        r"version '(?<name>[^']+)' is missing",
+        Heads(Reason::HISTORY_MISMATCH),
+    ),
+    rule("Environment variable 'DATABASE_URL' not set", "", Heads(Reason::MISSING_ENV)),
+    rule("The connection string", r"The connection string '.*' has no supporting driver", Heads(Reason::INVALID_URL)),
+    rule(
+        "Migration directory",
+        r"(?i)migration directory .*(?:not found|does not exist)",
+        Heads(Reason::SCHEMA_FILE_MISSING),
+    ),
+];

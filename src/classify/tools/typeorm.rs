@@ -1,0 +1,40 @@
+//! TypeORM.
+
+use crate::classify::reason::Reason;
+use crate::classify::rules::{Rule, Says, rule};
+use crate::classify::tool::ToolTable;
+
+use Says::{Applied, Heads, Inside, Nothing, Opens, Pending, Works};
+
+/// What is known of it.
+pub static TYPEORM: ToolTable = ToolTable {
+    migrate: Some(&["npx", "typeorm", "migration:run", "-d", "dist/data-source.js"]),
+    check: Some(&["npx", "typeorm", "migration:show", "-d", "dist/data-source.js"]),
+    clean: &[],
+    no_migrations: &[],
+    speaks: false,
+    echoes_first: false,
+    records_failure: false,
+    rules: RULES,
+};
+
+static RULES: &[Rule] = &[
+    rule("query:", r"^query: ", Nothing),
+    rule("query failed:", r"^query failed: ", Opens),
+    rule("migrations are already loaded in the database", "", Works),
+    rule("No migrations are pending", r"^No migrations are pending", Applied),
+    rule("has been executed successfully", r"^Migration \S+ has been +executed successfully", Applied),
+    rule("[X] ", r"^\[X\] ", Works),
+    rule("[ ] ", r"^\[ \] ", Pending),
+    rule("Migration \"", r#"^Migration "(?<name>[^"]+)" failed, error: "#, Opens),
+    rule("Error during migration", r"^Error during migration (?:run|show)", Inside),
+    rule("QueryFailedError", r"^QueryFailedError: ", Inside),
+    rule(
+        "Unable to open file",
+        r"(?i)^(?:Error: )?(?:Unable to open file|Invalid file path given|Given data source file must contain)",
+        Heads(Reason::SCHEMA_FILE_MISSING),
+    ),
+    rule("Missing required argument", r"^Missing required argument", Heads(Reason::WRONG_COMMAND)),
+    rule("MissingDriverError", "", Heads(Reason::INVALID_URL)),
+    rule("DriverPackageNotInstalledError", "", Heads(Reason::ENGINE_MISSING)),
+];

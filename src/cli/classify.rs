@@ -1,0 +1,146 @@
+//! `sluice classify`: the verdict on a log, from a file or a pipe.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::render;
+use crate::classify::{Classifier, Ending, Step, Tool, Verdict};
+
+/// How much of the beginning is looked at to guess the tool.
+const BEGINNING: usize = 1024 * 1024;
+/// What is read at once.
+const PIECE: usize = 256 * 1024;
+
+/// Reads a migration's log and says what happened: class, reason, code, migration, and the lines that prove it.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The tool that wrote the log, such as Prisma, Flyway or Custom; `auto` guesses by the log's beginning
+    #[arg(long, default_value = "auto")]
+    pub tool: String,
+    /// The exit code that the tool ended with; without it the text alone decides, with less confidence
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub exit_code: Option<i32>,
+    /// Which command wrote the log
+    #[arg(long, value_enum, default_value_t = StepName::Migrate)]
+    pub step: StepName,
+    /// The form of the answer: for people, for programs, or as annotations of GitHub Actions
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// The log; standard input where it is left out or `-`
+    pub file: Option<PathBuf>,
+}
+
+/// The step, as written on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum StepName {
+    /// The command that applies migrations
+    Migrate,
+    /// The command that asks whether any are left
+    Check,
+}
+
+/// The form of the answer.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+    /// Workflow commands of GitHub Actions
+    Github,
+}
+
+/// What `--format json` prints: the verdict, and by which form and tool it was read.
+#[derive(Serialize)]
+struct Report<'v> {
+    schema: &'static str,
+    tool: Tool,
+    #[serde(flatten)]
+    verdict: &'v Verdict,
+}
+
+/// Classifies and prints. Ends with 0 whatever the verdict, with 2 on bad use.
+pub fn run(args: Args) -> ExitCode {
+    match read(&args) {
+        Ok((tool, verdict)) => print(&args, tool, &verdict),
+        Err(message) => {
+            eprintln!("sluice classify: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn read(args: &Args) -> Result<(Tool, Verdict), String> {
+    let named = match args.tool.as_str() {
+        "auto" => None,
+        name => Some(name.parse::<Tool>()?),
+    };
+    let (mut source, name): (Box<dyn Read>, String) = match args.file.as_deref() {
+        Some(path) if path.as_os_str() != "-" => {
+            let name = path.display().to_string();
+            if path.is_dir() {
+                return Err(format!("{name} is a directory; give the log file"));
+            }
+            (Box::new(File::open(path).map_err(|error| format!("failed to open {name}: {error}"))?), name)
+        }
+        _ if io::stdin().is_terminal() => return Err("no log: give a file, or pipe one in".to_owned()),
+        _ => (Box::new(io::stdin()), "standard input".to_owned()),
+    };
+    consume(&mut source, named, args).map_err(|error| format!("failed to read {name}: {error}"))
+}
+
+fn consume(source: &mut dyn Read, named: Option<Tool>, args: &Args) -> io::Result<(Tool, Verdict)> {
+    let mut beginning = Vec::new();
+    let tool = match named {
+        Some(tool) => tool,
+        None => {
+            source.take(BEGINNING as u64).read_to_end(&mut beginning)?;
+            Tool::guess(&beginning)
+        }
+    };
+    let step = match args.step {
+        StepName::Migrate => Step::Migrate,
+        StepName::Check => Step::Check,
+    };
+    let mut classifier = Classifier::new(tool, step);
+    classifier.push(&beginning);
+    drop(beginning);
+    let mut piece = vec![0; PIECE];
+    loop {
+        match source.read(&mut piece) {
+            Ok(0) => break,
+            Ok(n) => classifier.push(piece.get(..n).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((tool, classifier.finish(args.exit_code.map_or(Ending::NotGiven, Ending::Exited))))
+}
+
+/// A reader that went away is no error: it has what it wanted.
+fn print(args: &Args, tool: Tool, verdict: &Verdict) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let text = match args.format {
+        Format::Json => {
+            let report = Report { schema: "sluice.dev/verdict/v1", tool, verdict };
+            serde_json::to_string(&report).unwrap_or_default() + "\n"
+        }
+        Format::Github => render::github(verdict),
+        Format::Text => {
+            let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            render::text(tool, verdict, colour)
+        }
+    };
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("sluice classify: failed to write the verdict: {error}");
+            ExitCode::from(2)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
