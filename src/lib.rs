@@ -5,4 +5,6 @@
 pub mod api;
 pub mod classify;
 pub mod cli;
+pub mod decide;
 pub mod runtime;
+pub mod status;

@@ -1,0 +1,240 @@
+//! An attempt under way: let the Job go, wait for its end, judge it, ask the database.
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::effect::Effect;
+use super::fact::Fact;
+use super::observed::{ContainerSeen, Ended, JobSeen, JobView, Lock, Observed, Trouble};
+use super::release::since;
+use super::{Decision, backoff, failure};
+use crate::api::names;
+use crate::api::release::inputs_digest;
+use crate::api::status::{Attempt, AttemptOutcome, CleanRecord, Failure, Triage};
+
+/// The next thing to do for the active attempt.
+#[must_use]
+pub fn go_on(observed: &Observed, attempt: &Attempt) -> Decision {
+    if attempt.migrate.ended_at.is_some() || attempt.failure.is_some() {
+        return check(observed, attempt);
+    }
+    match &observed.migrate {
+        JobSeen::Ours(job) if job.job.uid == attempt.migrate.uid => migrate(observed, attempt, job),
+        JobSeen::Ours(_) | JobSeen::Stranger(_) | JobSeen::Absent => {
+            let what = format!("Job {} is gone, and with it how its migration ended", attempt.migrate.job);
+            fail(observed, attempt, failure::unseen_end(attempt.number, &what, observed.now))
+        }
+    }
+}
+
+fn migrate(observed: &Observed, attempt: &Attempt, job: &JobView) -> Decision {
+    if let ContainerSeen::Ended(ended) = &job.container {
+        return migrate_ended(observed, attempt, job, ended);
+    }
+    if job.finished {
+        return ended_unseen(observed, attempt, job);
+    }
+    match &job.container {
+        ContainerSeen::Running(at) if attempt.migrate.started_at.is_none() => {
+            Decision::rest().fact(Fact::MigrateStarted(*at))
+        }
+        ContainerSeen::Waiting(_) if job.suspended => let_go(observed, job),
+        ContainerSeen::Waiting(trouble) => awaits_start(observed, job, trouble.as_ref()),
+        // Only the Job's own deadline ends a migration that runs.
+        _ => Decision::rest(),
+    }
+}
+
+/// The only irreversible step: its intent, the Job's UID, is on record, the lock is held and nobody else works on the database.
+fn let_go(observed: &Observed, job: &JobView) -> Decision {
+    if observed.spec.suspended() || superseded(observed) {
+        let withdrawn = Decision::rest().effect(Effect::DeleteJob(job.job.clone()));
+        return withdrawn.fact(Fact::Concluded(AttemptOutcome::Withdrawn));
+    }
+    let attempt = observed.status.active_attempt().map_or(1, |attempt| attempt.number);
+    match (&observed.lock, &observed.rival) {
+        (Lock::Mine(_), None) => Decision::rest()
+            .effect(Effect::CreateBudget { attempt, job: job.job.clone() })
+            .effect(Effect::ResumeJob(job.job.clone())),
+        (_, Some(rival)) => Decision::wait(
+            "DatabaseBusy",
+            format!("Job {rival} still works on the database; this run goes on when it has ended"),
+        ),
+        (Lock::Free, None) => Decision::rest().effect(Effect::AcquireLock { database: database(observed) }),
+        (Lock::Held { by, .. }, None) => {
+            Decision::wait("DatabaseBusy", format!("run {by} has the database; this one goes on when it is done"))
+        }
+    }
+}
+
+/// A pod that cannot start is named at once and given until the start deadline, since GitOps may still bring what is missing.
+fn awaits_start(observed: &Observed, job: &JobView, trouble: Option<&Trouble>) -> Decision {
+    let limit = observed.spec.start_timeout();
+    let waited = job.resumed_at.map_or(Duration::ZERO, |at| since(at, observed.now));
+    let decision = match trouble {
+        Some(trouble) => Decision::wait(trouble.reason.as_str(), &trouble.message),
+        None => Decision::rest(),
+    };
+    match limit.checked_sub(waited).filter(|left| !left.is_zero()) {
+        Some(left) => decision.after(left),
+        None if job.deadline == Some(1) => decision,
+        None => decision.effect(Effect::EndJob(job.job.clone())),
+    }
+}
+
+/// The Job is finished and its pod says nothing of our container.
+fn ended_unseen(observed: &Observed, attempt: &Attempt, job: &JobView) -> Decision {
+    let waiting = observed.status.waiting.as_ref().filter(|_| attempt.migrate.started_at.is_none());
+    let failed = match (waiting, &job.container) {
+        (Some(waiting), ContainerSeen::Waiting(_)) => {
+            let trouble = Trouble {
+                reason: crate::classify::Reason::custom(waiting.reason.clone()),
+                message: waiting.message.clone(),
+            };
+            failure::of_start("Migrate", attempt.number, Some(&trouble), observed.now)
+        }
+        (None, ContainerSeen::Waiting(_)) if attempt.migrate.started_at.is_none() && job.deadline == Some(1) => {
+            failure::of_start("Migrate", attempt.number, None, observed.now)
+        }
+        _ => {
+            let why = job.failed.as_deref().unwrap_or("no reason given");
+            let what = format!("Job {} ended ({why}) and its pod is gone", attempt.migrate.job);
+            failure::unseen_end(attempt.number, &what, observed.now)
+        }
+    };
+    fail(observed, attempt, failed)
+}
+
+fn migrate_ended(observed: &Observed, attempt: &Attempt, job: &JobView, ended: &Ended) -> Decision {
+    let ended_fact = Fact::MigrateEnded(Box::new(ended.clone()));
+    let tidied = Decision::rest().effect(Effect::DeleteBudget { name: job.job.name.clone() });
+    if !failure::migrate_ended_well(observed, ended) {
+        let failed = fail(observed, attempt, failure::of_step("Migrate", attempt.number, ended, observed.now));
+        let mut facts = vec![ended_fact];
+        facts.extend(failed.facts);
+        return Decision { effects: [tidied.effects, failed.effects].concat(), facts, requeue: failed.requeue };
+    }
+    if superseded(observed) {
+        return tidied.fact(ended_fact).fact(Fact::Concluded(AttemptOutcome::Superseded));
+    }
+    let name = check_name(observed, attempt);
+    tidied
+        .effect(Effect::CreateCheckJob { name: name.clone(), attempt: attempt.number })
+        .fact(ended_fact)
+        .fact(Fact::CheckBegun { job: name })
+}
+
+/// The check after a migrate that ended well, or the triage after one that failed.
+fn check(observed: &Observed, attempt: &Attempt) -> Decision {
+    if superseded(observed) && attempt.failure.is_none() {
+        return Decision::rest().fact(Fact::Concluded(AttemptOutcome::Superseded));
+    }
+    let job = match &observed.check {
+        JobSeen::Ours(job) => job,
+        JobSeen::Absent => {
+            // It changes nothing, so one that was deleted is simply asked again.
+            let name = check_name(observed, attempt);
+            let create = Effect::CreateCheckJob { name: name.clone(), attempt: attempt.number };
+            return Decision::rest().effect(create).fact(Fact::CheckBegun { job: name });
+        }
+        JobSeen::Stranger(name) => {
+            return fail(observed, attempt, failure::of_taken_name(name, attempt.number, observed.now));
+        }
+    };
+    match &job.container {
+        ContainerSeen::Ended(ended) => check_ended(observed, attempt, ended),
+        _ if job.finished => {
+            let what = format!("Job {} ended and its pod is gone", job.job.name);
+            let failed =
+                Failure { step: "Check".to_owned(), ..failure::unseen_end(attempt.number, &what, observed.now) };
+            conclude_check(observed, attempt, failed)
+        }
+        ContainerSeen::Waiting(trouble) => match awaits_start(observed, job, trouble.as_ref()) {
+            decision if attempt.failure.is_none() => decision,
+            decision => Decision { facts: Vec::new(), ..decision },
+        },
+        ContainerSeen::Running(_) => Decision::rest(),
+    }
+}
+
+fn check_ended(observed: &Observed, attempt: &Attempt, ended: &Ended) -> Decision {
+    let said = Fact::CheckEnded(Box::new(ended.clone()));
+    if attempt.failure.is_some() {
+        return Decision::rest()
+            .fact(said)
+            .fact(Fact::Triaged(triage(ended)))
+            .fact(Fact::Concluded(AttemptOutcome::Failed));
+    }
+    if failure::check_is_clean(observed, ended) {
+        let at = ended.ended_at.unwrap_or(observed.now);
+        let clean = observed.status.release.as_ref().map(|release| CleanRecord {
+            image: release.image.clone(),
+            database_id: release.database_id.clone(),
+            digest: release.digest.clone(),
+            at: Time(at),
+        });
+        let done = Decision::rest().fact(said).fact(Fact::Concluded(AttemptOutcome::Clean));
+        return clean.map(Fact::Clean).into_iter().fold(done, Decision::fact);
+    }
+    let failed = fail(observed, attempt, failure::of_step("Check", attempt.number, ended, observed.now));
+    Decision { facts: [vec![said], failed.facts].concat(), ..failed }
+}
+
+fn conclude_check(observed: &Observed, attempt: &Attempt, failed: Failure) -> Decision {
+    if attempt.failure.is_some() {
+        let unknown = Triage { outcome: "Unknown".to_owned(), ..Triage::default() };
+        return Decision::rest().fact(Fact::Triaged(unknown)).fact(Fact::Concluded(AttemptOutcome::Failed));
+    }
+    fail(observed, attempt, failed)
+}
+
+/// Puts the failure on record, before anything else; then a triage, a retry, or rest.
+fn fail(observed: &Observed, attempt: &Attempt, failed: Failure) -> Decision {
+    let triage = failure::needs_triage(&failed) && attempt.check.is_none() && !superseded(observed);
+    let retried = failure::retried(&failed);
+    let decision = Decision::rest().fact(Fact::Failed(Box::new(failed)));
+    if triage {
+        return decision;
+    }
+    let decision = decision.fact(Fact::Concluded(AttemptOutcome::Failed));
+    let made = observed.status.release.as_ref().map_or(0, |release| release.retries);
+    let bounds = observed.spec.retry();
+    if !retried || made >= bounds.limit {
+        return decision;
+    }
+    let delay = backoff::delay(&bounds, made, &observed.run.uid);
+    match jiff::SignedDuration::try_from(delay).ok().and_then(|delay| observed.now.checked_add(delay).ok()) {
+        Some(at) => decision.fact(Fact::RetryAt(at)).after(delay),
+        None => decision,
+    }
+}
+
+fn triage(ended: &Ended) -> Triage {
+    let verdict = &ended.verdict;
+    let class = verdict.class.map(|class| match &verdict.reason {
+        Some(reason) => format!("{class}/{reason}"),
+        None => class.to_string(),
+    });
+    Triage {
+        outcome: verdict.outcome.to_string(),
+        reason: class,
+        migration: verdict.migration.clone(),
+        evidence: verdict.evidence.clone(),
+    }
+}
+
+/// Whether the spec has changed since the release was taken up.
+fn superseded(observed: &Observed) -> bool {
+    let inputs = inputs_digest(&observed.spec, &observed.run.namespace);
+    observed.status.release.as_ref().is_some_and(|release| release.inputs != inputs)
+}
+
+fn check_name(observed: &Observed, attempt: &Attempt) -> String {
+    observed.job_name("check", attempt.number)
+}
+
+fn database(observed: &Observed) -> String {
+    let id = observed.status.release.as_ref().map(|release| release.database_id.as_str());
+    names::digest_hex(&[id.unwrap_or_default()])
+}

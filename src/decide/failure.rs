@@ -1,0 +1,139 @@
+//! From a verdict to a failure on record, and to what follows from it.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::observed::{Ended, Observed, Trouble};
+use crate::api::status::Failure;
+use crate::classify::{Class, Confidence, Outcome, Reason, Verdict};
+
+/// The failure that a step's end means.
+#[must_use]
+pub fn of_step(step: &str, attempt: i32, ended: &Ended, now: Timestamp) -> Failure {
+    Failure {
+        exit_code: ended.exit_code,
+        at: Some(Time(ended.ended_at.unwrap_or(now))),
+        ..of_verdict(step, attempt, &ended.verdict)
+    }
+}
+
+/// The failure of a pod that did not start in time.
+#[must_use]
+pub fn of_start(step: &str, attempt: i32, trouble: Option<&Trouble>, now: Timestamp) -> Failure {
+    let (reason, message) = match trouble {
+        Some(trouble) => (trouble.reason.clone(), trouble.message.clone()),
+        None => (Reason::START_DEADLINE, "the pod did not start in time, and nothing says why".to_owned()),
+    };
+    let verdict = Verdict::failed(reason, Confidence::High, vec![message]);
+    Failure { at: Some(Time(now)), ..of_verdict(step, attempt, &verdict) }
+}
+
+/// The failure of a migration whose end nobody saw.
+#[must_use]
+pub fn unseen_end(attempt: i32, what: &str, now: Timestamp) -> Failure {
+    let verdict = Verdict::failed(Reason::KILLED, Confidence::Low, vec![what.to_owned()]);
+    Failure { at: Some(Time(now)), ..of_verdict("Migrate", attempt, &verdict) }
+}
+
+/// The failure of a spec that cannot be obeyed.
+#[must_use]
+pub fn of_spec(message: &str, now: Timestamp) -> Failure {
+    Failure {
+        class: Class::Config.to_string(),
+        reason: Some("InvalidSpec".to_owned()),
+        branch: Some("A".to_owned()),
+        confidence: Some(Confidence::High.to_string()),
+        message: message.to_owned(),
+        step: "Preflight".to_owned(),
+        at: Some(Time(now)),
+        ..Failure::default()
+    }
+}
+
+/// The failure of a Job's name that is taken by something else.
+#[must_use]
+pub fn of_taken_name(job: &str, attempt: i32, now: Timestamp) -> Failure {
+    Failure {
+        class: Class::Config.to_string(),
+        reason: Some("JobNameTaken".to_owned()),
+        branch: Some("A".to_owned()),
+        confidence: Some(Confidence::High.to_string()),
+        message: format!(
+            "a Job named {job} exists that this run does not own; it is left alone. Delete or rename it, then set the annotation \
+             sluice.dev/retry to a new token"
+        ),
+        step: "Migrate".to_owned(),
+        attempt,
+        at: Some(Time(now)),
+        ..Failure::default()
+    }
+}
+
+/// Whether Sluice tries again by itself: only where nothing but time was missing and no SQL can have been executed.
+#[must_use]
+pub fn retried(failure: &Failure) -> bool {
+    failure.retryable && [Class::Connectivity, Class::Runtime].iter().any(|class| failure.class == class.to_string())
+}
+
+/// Whether the database is asked after the failure, before a person is.
+#[must_use]
+pub fn needs_triage(failure: &Failure) -> bool {
+    const ASKED: [Class; 5] =
+        [Class::DataConflict, Class::ScriptError, Class::Blocked, Class::Interrupted, Class::Unknown];
+    failure.step == "Migrate" && ASKED.iter().any(|class| failure.class == class.to_string())
+}
+
+/// Whether `migrate` may be believed so far: it ended well, or it found nothing to do and that is allowed.
+#[must_use]
+pub fn migrate_ended_well(observed: &Observed, ended: &Ended) -> bool {
+    match ended.verdict.outcome {
+        Outcome::Succeeded => true,
+        _ => {
+            observed.spec.allow_empty()
+                && ended.exit_code == Some(0)
+                && ended.verdict.reason == Some(Reason::NO_MIGRATIONS)
+        }
+    }
+}
+
+/// Whether `check` says that the database is clean.
+#[must_use]
+pub fn check_is_clean(observed: &Observed, ended: &Ended) -> bool {
+    migrate_ended_well(observed, ended)
+}
+
+fn of_verdict(step: &str, attempt: i32, verdict: &Verdict) -> Failure {
+    let class = verdict.class.unwrap_or(Class::Unknown);
+    let branch = verdict.branch.unwrap_or_else(|| class.branch());
+    Failure {
+        class: class.to_string(),
+        reason: verdict.reason.as_ref().map(|reason| reason.as_str().to_owned()),
+        code: verdict.code.clone(),
+        sql_state: verdict.sql_state.clone(),
+        migration: verdict.migration.clone(),
+        retryable: verdict.retryable,
+        branch: Some(branch.to_string()),
+        confidence: Some(verdict.confidence.to_string()),
+        message: message(verdict),
+        evidence: verdict.evidence.clone(),
+        step: step.to_owned(),
+        attempt,
+        ..Failure::default()
+    }
+}
+
+/// What it means, and the way on.
+fn message(verdict: &Verdict) -> String {
+    match (&verdict.outcome, &verdict.reason) {
+        (Outcome::Pending, _) => "check says that migrations are still pending after migrate ended with 0: compare what both \
+                                  commands look at, then set the annotation sluice.dev/retry to a new token"
+            .to_owned(),
+        (_, Some(reason)) => {
+            let entry = reason.entry();
+            format!("{} {}", entry.meaning, entry.way_out)
+        }
+        (_, None) => "The log does not say what failed, or contradicts itself. Read the evidence, look at the database, then ship \
+                      a corrected release or set the annotation sluice.dev/retry to a new token."
+            .to_owned(),
+    }
+}

@@ -1,0 +1,81 @@
+//! Decides what to do next about one run, from what was observed and what is on record. Pure: no client, no async, no clock.
+//!
+//! Invariants, each held by a property test: every observation has a decision; at most one irreversible effect a pass; a
+//! migration is let go only when its Job's UID is on record and the lock is held; what is clean or stalled stays so until
+//! somebody asks for more.
+
+pub mod attempt;
+pub mod backoff;
+pub mod effect;
+pub mod fact;
+pub mod failure;
+pub mod observed;
+pub mod release;
+
+use std::time::Duration;
+
+pub use effect::Effect;
+pub use fact::Fact;
+pub use observed::Observed;
+
+/// What to write, what to put on record, and when to look again if nothing changes before.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    /// Writes, in this order. The record is written after them, and only if all were acknowledged.
+    pub effects: Vec<Effect>,
+    /// What goes on record.
+    pub facts: Vec<Fact>,
+    /// When to look again.
+    pub requeue: Option<Duration>,
+}
+
+impl Decision {
+    /// Nothing to do until something changes.
+    #[must_use]
+    pub fn rest() -> Self {
+        Self::default()
+    }
+
+    /// Waits for something that the caller is told of, and says so.
+    #[must_use]
+    pub fn wait(reason: &str, message: impl Into<String>) -> Self {
+        Self { facts: vec![Fact::Waits(reason.to_owned(), message.into())], ..Self::default() }
+    }
+
+    /// Adds an effect.
+    #[must_use]
+    pub fn effect(mut self, effect: Effect) -> Self {
+        self.effects.push(effect);
+        self
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn fact(mut self, fact: Fact) -> Self {
+        self.facts.push(fact);
+        self
+    }
+
+    /// Looks again after `delay`.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.requeue = Some(self.requeue.map_or(delay, |other| other.min(delay)));
+        self
+    }
+}
+
+/// The decision: an attempt under way is brought to its end first, whatever the spec says by now; then the release.
+#[must_use]
+pub fn decide(observed: &Observed) -> Decision {
+    if observed.run.deleting {
+        // Its Jobs end by themselves and the garbage collector does the rest; nothing new may start.
+        return Decision::rest();
+    }
+    match observed.status.active_attempt() {
+        Some(active) => attempt::go_on(observed, active),
+        None => release::go_on(observed),
+    }
+}
+
+#[cfg(test)]
+mod tests;

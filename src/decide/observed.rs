@@ -1,0 +1,170 @@
+//! What was read of the world, as plain data: the only thing besides the record that a decision may look at.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::api::{MigrationRunSpec, MigrationRunStatus, names};
+use crate::classify::{Reason, Verdict};
+
+/// All that a decision about one run is made of.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The time of this pass.
+    pub now: Timestamp,
+    /// Who the run is.
+    pub run: RunIdentity,
+    /// What is wanted.
+    pub spec: Arc<MigrationRunSpec>,
+    /// What in the spec cannot be obeyed, in words that say what to write instead.
+    pub refusal: Option<String>,
+    /// What is on record.
+    pub status: Arc<MigrationRunStatus>,
+    /// The migrate Job of the active attempt, or under the name that the next attempt would take.
+    pub migrate: JobSeen,
+    /// The check Job of the active attempt.
+    pub check: JobSeen,
+    /// The lock of the release's database.
+    pub lock: Lock,
+    /// A run of the same database that came first and still waits.
+    pub ahead: Option<String>,
+    /// A Job of another run that still works on the database, or might.
+    pub rival: Option<String>,
+    /// Finished Jobs of releases beyond the history's limit.
+    pub expired: Vec<JobRef>,
+}
+
+/// Who a run is, and what people ask of it by annotations.
+#[derive(Clone, Debug, Default)]
+pub struct RunIdentity {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// Its generation.
+    pub generation: i64,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// The token of `sluice.dev/retry`, and the field manager that wrote it.
+    pub retry: Option<(String, Option<String>)>,
+}
+
+/// The lock of a database, as seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Lock {
+    /// Nobody holds it.
+    #[default]
+    Free,
+    /// This run holds it.
+    Mine(LeaseRef),
+    /// Another run holds it.
+    Held {
+        /// That run, as `namespace/name`.
+        by: String,
+        /// The Lease, where its holder is known to be gone.
+        abandoned: Option<LeaseRef>,
+    },
+}
+
+/// A Lease, in the version that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseRef {
+    /// Its name in the operator's namespace.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The version on which the decision rests.
+    pub resource_version: String,
+}
+
+/// A Job, in the version that was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRef {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The version on which the decision rests.
+    pub resource_version: String,
+}
+
+/// What stands under a Job's name. Absence was confirmed by the API server, not by a cache.
+#[derive(Clone, Debug, Default)]
+pub enum JobSeen {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// A Job that is not this run's.
+    Stranger(String),
+    /// This run's Job.
+    Ours(Box<JobView>),
+}
+
+/// A Job of this run.
+#[derive(Clone, Debug)]
+pub struct JobView {
+    /// Which one, in which version.
+    pub job: JobRef,
+    /// Whether it was not let go yet, or was stopped.
+    pub suspended: bool,
+    /// When it was let go.
+    pub resumed_at: Option<Timestamp>,
+    /// Its deadline in seconds.
+    pub deadline: Option<i64>,
+    /// Whether it is Complete or Failed.
+    pub finished: bool,
+    /// Why it Failed, in the Job's own word, such as DeadlineExceeded.
+    pub failed: Option<String>,
+    /// Our container in its pod.
+    pub container: ContainerSeen,
+}
+
+/// The container that does the step's work.
+#[derive(Clone, Debug)]
+pub enum ContainerSeen {
+    /// It has not started; what it cannot start for, if that is known.
+    Waiting(Option<Trouble>),
+    /// It runs.
+    Running(Option<Timestamp>),
+    /// It has ended, and its log was read.
+    Ended(Box<Ended>),
+}
+
+/// What a pod cannot start for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The reason that the attempt fails with at the start deadline.
+    pub reason: Reason,
+    /// What Kubernetes says.
+    pub message: String,
+}
+
+/// How a step's container ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// When it started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What it exited with.
+    pub exit_code: Option<i32>,
+    /// What the log and the circumstances mean.
+    pub verdict: Verdict,
+}
+
+impl Observed {
+    /// Name of the Job of a step of an attempt of the release on record.
+    #[must_use]
+    pub fn job_name(&self, step: &str, attempt: i32) -> String {
+        let generation = self.status.release.as_ref().map_or(self.run.generation, |release| release.generation);
+        names::job(&self.run.name, &self.run.uid, generation, step, attempt)
+    }
+
+    /// Number of the attempt that would come next.
+    #[must_use]
+    pub fn next_attempt(&self) -> i32 {
+        self.status.current_attempt().map_or(1, |attempt| attempt.number.saturating_add(1))
+    }
+}

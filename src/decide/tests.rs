@@ -1,0 +1,416 @@
+//! A run's life as a table of observations and decisions, and the properties that hold for all of them.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::observed::*;
+use super::*;
+use crate::api::migration_run::Database;
+use crate::api::status::AttemptOutcome;
+use crate::api::{MigrationRunSpec, MigrationRunStatus};
+use crate::classify::{Confidence, Ending, Outcome, Reason, Step, Tool, Verdict};
+use crate::status::{self, Applied};
+
+fn spec() -> MigrationRunSpec {
+    MigrationRunSpec {
+        image: "shop:1".into(),
+        database: Database { id: Some("shop".into()), ..Database::default() },
+        ..MigrationRunSpec::default()
+    }
+}
+
+fn observed() -> Observed {
+    Observed {
+        now: Timestamp::from_second(1_000_000).unwrap(),
+        run: RunIdentity {
+            namespace: "a".into(),
+            name: "shop".into(),
+            uid: "u".into(),
+            generation: 1,
+            ..RunIdentity::default()
+        },
+        spec: Arc::new(spec()),
+        refusal: None,
+        status: Arc::new(MigrationRunStatus::default()),
+        migrate: JobSeen::Absent,
+        check: JobSeen::Absent,
+        lock: Lock::Free,
+        ahead: None,
+        rival: None,
+        expired: Vec::new(),
+    }
+}
+
+fn lease() -> Lock {
+    Lock::Mine(LeaseRef { name: "l".into(), uid: "lu".into(), resource_version: "1".into() })
+}
+
+/// One pass: decide, pretend that the API server acknowledged, put on record.
+fn pass(seen: &mut Observed) -> Decision {
+    let decision = decide(seen);
+    let mut applied = Applied::default();
+    for effect in &decision.effects {
+        match effect {
+            Effect::CreateMigrateJob { name, .. } | Effect::CreateCheckJob { name, .. } => {
+                applied.jobs.insert(name.clone(), format!("uid-{name}"));
+            }
+            _ => {}
+        }
+    }
+    seen.status = Arc::new(status::next(seen, &decision, &applied));
+    decision
+}
+
+fn job(seen: &Observed, step: &str, container: ContainerSeen, suspended: bool) -> JobSeen {
+    let number = seen.status.active_attempt().map_or(1, |attempt| attempt.number);
+    let name = seen.job_name(step, number);
+    JobSeen::Ours(Box::new(JobView {
+        job: JobRef { uid: format!("uid-{name}"), name, resource_version: "7".into() },
+        suspended,
+        resumed_at: (!suspended).then_some(seen.now),
+        deadline: Some(2400),
+        finished: false,
+        failed: None,
+        container,
+    }))
+}
+
+fn ended(tool_says: &str, exit: i32, step: Step) -> ContainerSeen {
+    let mut classifier = crate::classify::Classifier::new(Tool::Prisma, step);
+    classifier.push(tool_says.as_bytes());
+    let verdict = classifier.finish(Ending::Exited(exit));
+    ContainerSeen::Ended(Box::new(Ended { started_at: None, ended_at: None, exit_code: Some(exit), verdict }))
+}
+
+/// A run whose migrate Job was let go.
+fn migrating() -> Observed {
+    let mut seen = observed();
+    pass(&mut seen);
+    seen.lock = lease();
+    pass(&mut seen);
+    seen.migrate = job(&seen, "migrate", ContainerSeen::Waiting(None), true);
+    let decision = pass(&mut seen);
+    assert!(decision.effects.iter().any(Effect::irreversible));
+    seen
+}
+
+const APPLIED: &str = "1 migration found in prisma/migrations\n\nApplying migration `20260101000000_init`\n\n\
+    The following migration(s) have been applied:\n\nmigrations/\n  └─ 20260101000000_init/\n    └─ migration.sql\n\n\
+    All migrations have been successfully applied.\n";
+const UP_TO_DATE: &str = "1 migration found in prisma/migrations\n\nDatabase schema is up to date!\n";
+const UNREACHABLE: &str = "Error: P1001: Can't reach database server at `db:5432`\n\nPlease make sure your database server is running at `db:5432`.\n";
+const UNIQUE: &str = "1 migration found in prisma/migrations\n\nApplying migration `20260102000000_unique`\nError: P3018\n\n\
+    A migration failed to apply. New migrations cannot be applied before the error is recovered from. \
+    Read more about how to resolve migration issues in a production database: https://pris.ly/d/migrate-resolve\n\n\
+    Migration name: 20260102000000_unique\n\nDatabase error code: 23505\n\nDatabase error:\n\
+    ERROR: could not create unique index \"users_email_key\"\nDETAIL: Key (email)=(x@example.org) is duplicated.\n";
+
+#[test]
+fn a_clean_run_takes_its_lock_and_lets_its_job_go_only_with_its_uid_on_record() {
+    let mut seen = observed();
+    let first = pass(&mut seen);
+    assert!(first.effects.is_empty(), "the first pass only says that the run was seen");
+    let lock = pass(&mut seen);
+    assert!(matches!(lock.effects.as_slice(), [Effect::AcquireLock { .. }]));
+    seen.lock = lease();
+    let create = pass(&mut seen);
+    assert!(matches!(create.effects.as_slice(), [Effect::CreateMigrateJob { attempt: 1, .. }]));
+    let attempt = seen.status.active_attempt().unwrap().clone();
+    assert_eq!(attempt.migrate.uid, format!("uid-{}", attempt.migrate.job));
+    seen.migrate = job(&seen, "migrate", ContainerSeen::Waiting(None), true);
+    assert!(matches!(pass(&mut seen).effects.as_slice(), [Effect::CreateBudget { .. }, Effect::ResumeJob(_)]));
+}
+
+#[test]
+fn clean_is_believed_only_after_the_check_and_is_not_migrated_again() {
+    let mut seen = migrating();
+    seen.migrate = job(&seen, "migrate", ended(APPLIED, 0, Step::Migrate), false);
+    let check = pass(&mut seen);
+    assert!(check.effects.iter().any(|effect| matches!(effect, Effect::CreateCheckJob { .. })));
+    assert!(!seen.status.is_clean());
+    seen.check = job(&seen, "check", ended(UP_TO_DATE, 0, Step::Check), false);
+    pass(&mut seen);
+    assert!(seen.status.is_clean());
+    assert!(matches!(pass(&mut seen).effects.as_slice(), [Effect::ReleaseLock(_)]));
+    seen.lock = Lock::Free;
+    let before = seen.status.clone();
+    let rest = pass(&mut seen);
+    assert!(rest.effects.is_empty() && *before == *seen.status, "a converged run costs no writes");
+}
+
+#[test]
+fn a_data_conflict_is_triaged_then_waits_for_a_person() {
+    let mut seen = migrating();
+    seen.migrate = job(&seen, "migrate", ended(UNIQUE, 1, Step::Migrate), false);
+    pass(&mut seen);
+    let failure = seen.status.failure.clone().unwrap();
+    assert_eq!((failure.class.as_str(), failure.migration.as_deref()), ("DataConflict", Some("20260102000000_unique")));
+    assert!(!failure.evidence.join("\n").contains("x@example.org"));
+    assert!(pass(&mut seen).effects.iter().any(|effect| matches!(effect, Effect::CreateCheckJob { .. })), "triage");
+    seen.check =
+        job(&seen, "check", ended("Following migration have failed:\n20260102000000_unique\n", 1, Step::Check), false);
+    pass(&mut seen);
+    assert!(seen.status.is_stalled());
+    assert_eq!(seen.status.attempts[0].outcome, Some(AttemptOutcome::Failed));
+    assert_eq!(seen.status.failure.as_ref().unwrap().triage.as_ref().unwrap().outcome, "Failed");
+}
+
+#[test]
+fn an_unreachable_database_is_tried_again_by_itself_up_to_the_limit() {
+    let mut seen = migrating();
+    for number in 1..=10 {
+        seen.migrate = job(&seen, "migrate", ended(UNREACHABLE, 1, Step::Migrate), false);
+        pass(&mut seen);
+        assert_eq!(seen.status.release.as_ref().unwrap().retries, number);
+        assert!(!seen.status.is_stalled());
+        seen.migrate = JobSeen::Absent;
+        assert!(pass(&mut seen).effects.is_empty(), "it waits");
+        seen.now = seen.status.next_attempt_at.as_ref().unwrap().0;
+        assert!(matches!(pass(&mut seen).effects.as_slice(), [Effect::CreateMigrateJob { .. }]));
+        seen.migrate = job(&seen, "migrate", ContainerSeen::Waiting(None), true);
+        pass(&mut seen);
+    }
+    seen.migrate = job(&seen, "migrate", ended(UNREACHABLE, 1, Step::Migrate), false);
+    pass(&mut seen);
+    assert!(seen.status.is_stalled());
+}
+
+#[test]
+fn what_was_interrupted_is_never_tried_again_by_itself() {
+    for ending in [Ending::OomKilled, Ending::DeadlineExceeded, Ending::Signalled(9), Ending::Deleted, Ending::NodeLost]
+    {
+        let mut seen = migrating();
+        let verdict = crate::classify::Classifier::new(Tool::Prisma, Step::Migrate).finish(ending);
+        assert_eq!(verdict.outcome, Outcome::Failed, "{ending:?}");
+        let end = Ended { started_at: None, ended_at: None, exit_code: None, verdict };
+        seen.migrate = job(&seen, "migrate", ContainerSeen::Ended(Box::new(end)), false);
+        pass(&mut seen);
+        assert_eq!(seen.status.failure.as_ref().unwrap().class, "Interrupted", "{ending:?}");
+        assert!(seen.status.next_attempt_at.is_none());
+    }
+}
+
+#[test]
+fn a_job_that_vanished_is_interrupted_not_repeated() {
+    let mut seen = migrating();
+    seen.migrate = JobSeen::Absent;
+    let decision = pass(&mut seen);
+    assert!(decision.effects.is_empty());
+    assert_eq!(seen.status.failure.as_ref().unwrap().class, "Interrupted");
+}
+
+#[test]
+fn a_retry_token_is_taken_once() {
+    let mut seen = migrating();
+    seen.migrate = JobSeen::Absent;
+    pass(&mut seen);
+    seen.check = job(&seen, "check", ended(UP_TO_DATE, 0, Step::Check), false);
+    pass(&mut seen);
+    assert!(seen.status.is_stalled());
+    seen.check = JobSeen::Absent;
+    seen.run.retry = Some(("t1".into(), Some("kubectl-annotate".into())));
+    pass(&mut seen);
+    assert_eq!(seen.status.retries[0].by.as_deref(), Some("kubectl-annotate"));
+    assert!(matches!(pass(&mut seen).effects.as_slice(), [Effect::CreateMigrateJob { attempt: 2, .. }]));
+    assert_eq!(seen.status.retries.len(), 1);
+}
+
+#[test]
+fn a_pod_that_cannot_start_is_named_and_fails_at_the_deadline() {
+    let mut seen = migrating();
+    let trouble = Trouble { reason: Reason::SECRET_MISSING, message: "secret \"shop-db\" not found".into() };
+    let JobSeen::Ours(mut view) = job(&seen, "migrate", ContainerSeen::Waiting(Some(trouble)), false) else {
+        unreachable!()
+    };
+    seen.migrate = JobSeen::Ours(view.clone());
+    let decision = pass(&mut seen);
+    assert!(decision.effects.is_empty() && decision.requeue.is_some());
+    assert_eq!(seen.status.waiting.as_ref().unwrap().reason, "SecretMissing");
+    seen.now = seen.now.checked_add(jiff::SignedDuration::from_secs(601)).unwrap();
+    assert!(matches!(pass(&mut seen).effects.as_slice(), [Effect::EndJob(_)]));
+    (view.finished, view.deadline) = (true, Some(1));
+    seen.migrate = JobSeen::Ours(view);
+    pass(&mut seen);
+    let failure = seen.status.failure.as_ref().unwrap();
+    assert_eq!((failure.class.as_str(), failure.reason.as_deref()), ("Config", Some("SecretMissing")));
+    assert!(seen.status.is_stalled());
+}
+
+#[test]
+fn nobody_starts_beside_another_run_or_its_job() {
+    let mut seen = observed();
+    pass(&mut seen);
+    seen.ahead = Some("b/first".into());
+    assert!(pass(&mut seen).effects.is_empty());
+    seen.ahead = None;
+    seen.rival = Some("b/old-job".into());
+    assert!(pass(&mut seen).effects.is_empty());
+    let abandoned = LeaseRef { name: "l".into(), uid: "x".into(), resource_version: "3".into() };
+    seen.lock = Lock::Held { by: "b/gone".into(), abandoned: Some(abandoned) };
+    assert!(pass(&mut seen).effects.is_empty(), "its Job still works");
+    seen.rival = None;
+    assert!(matches!(pass(&mut seen).effects.as_slice(), [Effect::ReleaseLock(_)]));
+}
+
+#[test]
+fn a_new_generation_waits_for_the_running_job() {
+    let mut seen = migrating();
+    let mut other = spec();
+    other.image = "shop:2".into();
+    seen.spec = Arc::new(other);
+    seen.run.generation = 2;
+    seen.migrate = job(&seen, "migrate", ContainerSeen::Running(Some(seen.now)), false);
+    pass(&mut seen);
+    assert!(pass(&mut seen).effects.is_empty(), "nothing kills it");
+    seen.migrate = job(&seen, "migrate", ended(APPLIED, 0, Step::Migrate), false);
+    pass(&mut seen);
+    assert_eq!(seen.status.attempts[0].outcome, Some(AttemptOutcome::Superseded));
+    seen.migrate = JobSeen::Absent;
+    pass(&mut seen);
+    assert_eq!(seen.status.release.as_ref().unwrap().image, "shop:2");
+}
+
+#[test]
+fn suspend_lets_nothing_new_start() {
+    let mut seen = observed();
+    let mut suspended = spec();
+    suspended.suspend = Some(true);
+    seen.spec = Arc::new(suspended);
+    seen.lock = lease();
+    for _ in 0..3 {
+        assert!(!pass(&mut seen).effects.iter().any(|effect| matches!(effect, Effect::CreateMigrateJob { .. })));
+    }
+    assert_eq!(seen.status.step.as_deref(), Some("Suspended"));
+}
+
+#[test]
+fn a_stranger_under_our_name_is_refused_and_reported() {
+    let mut seen = observed();
+    pass(&mut seen);
+    seen.lock = lease();
+    seen.migrate = JobSeen::Stranger("shop-migrate-1".into());
+    let decision = pass(&mut seen);
+    assert!(decision.effects.is_empty());
+    assert!(seen.status.is_stalled());
+    assert_eq!(seen.status.failure.as_ref().unwrap().reason.as_deref(), Some("JobNameTaken"));
+}
+
+fn any_container() -> impl Strategy<Value = ContainerSeen> {
+    prop_oneof![
+        Just(ContainerSeen::Waiting(None)),
+        Just(ContainerSeen::Waiting(Some(Trouble { reason: Reason::IMAGE_PULL, message: "m".into() }))),
+        Just(ContainerSeen::Running(None)),
+        Just(ended(APPLIED, 0, Step::Migrate)),
+        Just(ended(UNREACHABLE, 1, Step::Migrate)),
+        Just(ended(UNIQUE, 1, Step::Migrate)),
+        Just(ended("", 137, Step::Migrate)),
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct Scene {
+    container: ContainerSeen,
+    absent: bool,
+    suspended: bool,
+    finished: bool,
+    lock: u8,
+    rival: bool,
+    ahead: bool,
+    suspend: bool,
+    seconds: i64,
+    image: u8,
+}
+
+fn any_scene() -> impl Strategy<Value = Scene> {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (any_container(), flags, 0_u8..4, 0_i64..1000, 0_u8..8).prop_map(
+        |(container, (absent, suspended, finished, rival, ahead, suspend), lock, seconds, image)| Scene {
+            container,
+            absent,
+            suspended,
+            finished,
+            lock,
+            rival,
+            ahead,
+            suspend,
+            seconds,
+            image,
+        },
+    )
+}
+
+fn set(seen: &mut Observed, scene: &Scene) {
+    seen.now = seen.now.checked_add(jiff::SignedDuration::from_secs(scene.seconds)).unwrap();
+    let mut wanted = spec();
+    wanted.suspend = Some(scene.suspend);
+    if scene.image == 0 {
+        wanted.image = format!("shop:{}", seen.run.generation + 1);
+        seen.run.generation += 1;
+    } else {
+        wanted.image.clone_from(&seen.spec.image);
+    }
+    seen.spec = Arc::new(wanted);
+    seen.rival = scene.rival.then(|| "other".to_owned());
+    seen.ahead = scene.ahead.then(|| "other".to_owned());
+    seen.lock = match scene.lock {
+        0 => Lock::Free,
+        1 => Lock::Held { by: "other".into(), abandoned: None },
+        _ => lease(),
+    };
+    for step in ["migrate", "check"] {
+        let mut view = job(seen, step, scene.container.clone(), scene.suspended);
+        if let JobSeen::Ours(job) = &mut view {
+            job.finished = scene.finished;
+        }
+        let place = if step == "migrate" { &mut seen.migrate } else { &mut seen.check };
+        *place = if scene.absent { JobSeen::Absent } else { view };
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn whatever_is_seen_the_promises_hold(scenes in proptest::collection::vec(any_scene(), 1..30)) {
+        let mut seen = observed();
+        for scene in &scenes {
+            set(&mut seen, scene);
+            let before = seen.clone();
+            let decision = pass(&mut seen);
+            let irreversible = decision.effects.iter().filter(|effect| effect.irreversible()).count();
+            prop_assert!(irreversible <= 1);
+            for effect in &decision.effects {
+                if let Effect::ResumeJob(job) = effect {
+                    let active = before.status.active_attempt().expect("an attempt is on record");
+                    prop_assert_eq!(&active.migrate.uid, &job.uid);
+                    prop_assert!(matches!(before.lock, Lock::Mine(_)) && before.rival.is_none());
+                    prop_assert!(active.failure.is_none() && active.migrate.started_at.is_none());
+                }
+            }
+            // Deciding twice on the same world says the same.
+            prop_assert_eq!(format!("{:?}", decide(&before)), format!("{decision:?}"));
+            // Nothing is left unsaid: a run rests, waits, works or names why not.
+            prop_assert!(seen.status.summary.as_ref().is_some_and(|summary| !summary.is_empty()));
+            // Clean and stalled absorb: only another release or a token leads out.
+            if before.status.is_stalled() && before.status.release.as_ref().map(|r| &r.image) == Some(&before.spec.image) {
+                prop_assert!(seen.status.is_stalled());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_start_failure_that_time_mends_is_tried_again() {
+    let mut seen = migrating();
+    let verdict = Verdict::failed(Reason::IMAGE_PULL, Confidence::High, vec!["not found".into()]);
+    let trouble = Trouble { reason: verdict.reason.unwrap(), message: "not found".into() };
+    seen.migrate = job(&seen, "migrate", ContainerSeen::Waiting(Some(trouble)), false);
+    pass(&mut seen);
+    if let JobSeen::Ours(job) = &mut seen.migrate {
+        (job.finished, job.deadline) = (true, Some(1));
+    }
+    pass(&mut seen);
+    assert_eq!(seen.status.failure.as_ref().unwrap().reason.as_deref(), Some("ImagePull"));
+    assert!(seen.status.next_attempt_at.is_some());
+}

@@ -1,0 +1,48 @@
+//! Kubernetes Events that follow from facts, once they are on record.
+
+use crate::api::MigrationRunStatus;
+use crate::decide::Fact;
+
+/// An Event to write about a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// Whether it is a warning.
+    pub warning: bool,
+    /// In CamelCase, for machines.
+    pub reason: String,
+    /// For people; at most 1,024 bytes, as the API wants.
+    pub note: String,
+}
+
+/// What to announce of a pass. Waiting is announced once, when its reason changes.
+#[must_use]
+pub fn announcements(facts: &[Fact], before: &MigrationRunStatus, after: &MigrationRunStatus) -> Vec<Announcement> {
+    facts.iter().filter_map(|fact| announcement(fact, before, after)).collect()
+}
+
+fn announcement(fact: &Fact, before: &MigrationRunStatus, after: &MigrationRunStatus) -> Option<Announcement> {
+    let summary = || after.summary.clone().unwrap_or_default();
+    match fact {
+        Fact::MigrateStarted(_) => Some(say(false, "MigrationStarted", summary())),
+        Fact::Waits(reason, message) => {
+            let news = before.waiting.as_ref().is_none_or(|waiting| waiting.reason != *reason);
+            news.then(|| say(reason != "DatabaseBusy", reason, message.clone()))
+        }
+        Fact::Failed(failure) => {
+            let reason = failure.reason.clone().unwrap_or_else(|| failure.class.clone());
+            Some(say(true, &reason, format!("{} failed: {}. {}", failure.step, failure.class, failure.message)))
+        }
+        Fact::RetryAt(at) => Some(say(false, "RetryScheduled", format!("the next attempt starts at {at}"))),
+        Fact::Clean(_) => Some(say(false, "Clean", summary())),
+        Fact::RetryTaken(taken) => Some(say(false, "RetryTaken", format!("token {}: {}", taken.token, taken.result))),
+        _ => None,
+    }
+}
+
+fn say(warning: bool, reason: &str, note: String) -> Announcement {
+    let mut note = note;
+    while note.len() > 1024 {
+        note.pop();
+    }
+    Announcement { warning, reason: reason.to_owned(), note }
+}

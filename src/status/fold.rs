@@ -1,0 +1,142 @@
+//! Each fact's mark on the record.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::Applied;
+use crate::api::MigrationRunStatus;
+use crate::api::status::{ATTEMPTS_KEPT, Attempt, AttemptOutcome, StepRecord, TOKENS_KEPT, Waiting};
+use crate::decide::observed::Ended;
+use crate::decide::{Fact, Observed};
+
+/// Puts `facts` on record.
+pub fn fold(status: &mut MigrationRunStatus, observed: &Observed, facts: &[Fact], applied: &Applied) {
+    status.observed_generation = observed.run.generation;
+    let before = status.waiting.take();
+    for fact in facts {
+        mark(status, observed, fact, applied);
+    }
+    if let Some(waiting) = &mut status.waiting
+        && let Some(before) = before.filter(|before| before.reason == waiting.reason)
+    {
+        waiting.since = before.since;
+    }
+    let surplus = status.attempts.len().saturating_sub(ATTEMPTS_KEPT);
+    status.attempts.drain(..surplus);
+    let surplus = status.retries.len().saturating_sub(TOKENS_KEPT);
+    status.retries.drain(..surplus);
+}
+
+fn mark(status: &mut MigrationRunStatus, observed: &Observed, fact: &Fact, applied: &Applied) {
+    match fact {
+        Fact::TakenUp(release) => {
+            status.release = Some(release.clone());
+            status.failure = None;
+            status.next_attempt_at = None;
+        }
+        Fact::InputsChanged(inputs) => {
+            if let Some(release) = &mut status.release {
+                release.inputs.clone_from(inputs);
+            }
+        }
+        Fact::Waits(reason, message) => {
+            status.waiting =
+                Some(Waiting { reason: reason.clone(), message: message.clone(), since: Time(observed.now) });
+        }
+        Fact::AttemptBegun { number, job } => begin(status, observed, *number, job, applied),
+        Fact::MigrateStarted(at) => {
+            if let Some(attempt) = active(status) {
+                attempt.migrate.started_at = Some(Time(at.unwrap_or(observed.now)));
+            }
+        }
+        Fact::MigrateEnded(ended) => {
+            if let Some(attempt) = active(status) {
+                end(&mut attempt.migrate, ended, observed);
+            }
+        }
+        Fact::CheckBegun { job } => check_begun(status, observed, job, applied),
+        Fact::CheckEnded(ended) => {
+            if let Some(check) = active(status).and_then(|attempt| attempt.check.as_mut()) {
+                end(check, ended, observed);
+            }
+        }
+        Fact::Failed(failure) => {
+            if let Some(attempt) = active(status) {
+                attempt.failure = Some((**failure).clone());
+            }
+            status.failure = Some((**failure).clone());
+            status.next_attempt_at = None;
+        }
+        Fact::Triaged(triage) => {
+            if let Some(failure) = active(status).and_then(|attempt| attempt.failure.as_mut()) {
+                failure.triage = Some(triage.clone());
+            }
+            if let Some(failure) = &mut status.failure {
+                failure.triage = Some(triage.clone());
+            }
+        }
+        Fact::Concluded(outcome) => {
+            if let Some(attempt) = active(status) {
+                attempt.outcome = Some(*outcome);
+            }
+            if *outcome == AttemptOutcome::Clean {
+                status.failure = None;
+            }
+        }
+        Fact::RetryAt(at) => retry_at(status, *at, observed),
+        Fact::Clean(clean) => status.clean = Some(clean.clone()),
+        Fact::RetryTaken(taken) => status.retries.push(taken.clone()),
+    }
+}
+
+fn active(status: &mut MigrationRunStatus) -> Option<&mut Attempt> {
+    let generation = status.release.as_ref()?.generation;
+    status.attempts.last_mut().filter(|attempt| attempt.generation == generation && attempt.outcome.is_none())
+}
+
+fn begin(status: &mut MigrationRunStatus, observed: &Observed, number: i32, job: &str, applied: &Applied) {
+    let Some(release) = &status.release else { return };
+    let Some(uid) = applied.jobs.get(job) else { return };
+    status.attempts.push(Attempt {
+        number,
+        generation: release.generation,
+        image: release.image.clone(),
+        migrate: StepRecord {
+            job: job.to_owned(),
+            uid: uid.clone(),
+            created_at: Some(Time(observed.now)),
+            ..StepRecord::default()
+        },
+        check: None,
+        outcome: None,
+        failure: None,
+    });
+    status.next_attempt_at = None;
+}
+
+fn check_begun(status: &mut MigrationRunStatus, observed: &Observed, job: &str, applied: &Applied) {
+    let Some(uid) = applied.jobs.get(job) else { return };
+    if let Some(attempt) = active(status) {
+        attempt.check = Some(StepRecord {
+            job: job.to_owned(),
+            uid: uid.clone(),
+            created_at: Some(Time(observed.now)),
+            ..StepRecord::default()
+        });
+    }
+}
+
+fn end(step: &mut StepRecord, ended: &Ended, observed: &Observed) {
+    if step.started_at.is_none() {
+        step.started_at = ended.started_at.map(Time);
+    }
+    step.ended_at = Some(Time(ended.ended_at.unwrap_or(observed.now)));
+    step.exit_code = ended.exit_code;
+}
+
+/// A retry by Sluice itself counts against the limit; one that a person asked for (at once, now) starts the count again.
+fn retry_at(status: &mut MigrationRunStatus, at: jiff::Timestamp, observed: &Observed) {
+    status.next_attempt_at = Some(Time(at));
+    if let Some(release) = &mut status.release {
+        release.retries = if at > observed.now { release.retries.saturating_add(1) } else { 0 };
+    }
+}

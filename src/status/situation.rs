@@ -1,0 +1,134 @@
+//! Step, summary and conditions: derived from the record, for people and for kstatus, Argo CD and Flux; never read back.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use crate::api::MigrationRunStatus;
+use crate::api::conditions::{FINISHED, READY, RECONCILING, STALLED, SUCCEEDED, condition, merge};
+use crate::api::status::Failure;
+use crate::decide::Observed;
+
+/// Where a run is, one of five: the table of conditions has a row for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Situation {
+    /// Something goes on, or is awaited that comes by itself.
+    Working,
+    /// Nothing new starts, since the user says so.
+    Suspended,
+    /// A person or a new release is needed.
+    Stalled,
+    /// The database is clean with this release.
+    Clean,
+}
+
+/// The run's situation.
+#[must_use]
+pub fn of(status: &MigrationRunStatus, suspended: bool) -> Situation {
+    if status.active_attempt().is_some() {
+        Situation::Working
+    } else if status.is_clean() {
+        Situation::Clean
+    } else if status.is_stalled() {
+        Situation::Stalled
+    } else if suspended {
+        Situation::Suspended
+    } else {
+        Situation::Working
+    }
+}
+
+/// Fills in what is derived.
+pub fn describe(status: &mut MigrationRunStatus, observed: &Observed) {
+    let situation = of(status, observed.spec.suspended());
+    let (step, reason, summary) = words(status, situation);
+    status.step = Some(step.to_owned());
+    status.conditions = merge(&status.conditions, conditions(status, situation, &reason, &summary, observed));
+    status.summary = Some(summary);
+}
+
+fn words(status: &MigrationRunStatus, situation: Situation) -> (&'static str, String, String) {
+    match situation {
+        Situation::Working => working(status),
+        Situation::Suspended => {
+            ("Suspended", "Suspended".into(), "Suspended: nothing new starts until spec.suspend is false.".into())
+        }
+        Situation::Stalled => stalled(status),
+        Situation::Clean => {
+            let image = status.clean.as_ref().map_or("the release", |clean| clean.image.as_str());
+            ("Succeeded", "Clean".into(), format!("The database is clean with {image}."))
+        }
+    }
+}
+
+fn working(status: &MigrationRunStatus) -> (&'static str, String, String) {
+    let waiting = status.waiting.as_ref().map(|waiting| (waiting.reason.clone(), waiting.message.clone()));
+    if let Some(attempt) = status.active_attempt() {
+        let triage = attempt.failure.is_some();
+        let (step, what) = match (&attempt.check, triage) {
+            (_, true) => ("Check", "asking the database what the failure has left"),
+            (Some(_), false) => ("Check", "asking the database whether all is applied"),
+            (None, false) if attempt.migrate.started_at.is_some() => ("Migrate", "migrating"),
+            (None, false) => ("Migrate", "starting"),
+        };
+        return match waiting {
+            Some((reason, message)) => {
+                let summary = format!("Attempt {} of {}: cannot start: {message}", attempt.number, attempt.image);
+                (step, reason, summary)
+            }
+            None => (step, step.into(), format!("Attempt {} of {}: {what}.", attempt.number, attempt.image)),
+        };
+    }
+    if let (Some(failure), Some(at)) = (&status.failure, &status.next_attempt_at) {
+        let name = name_of(failure);
+        return ("Backoff", "RetryScheduled".into(), format!("{name}; the next attempt starts by itself at {}.", at.0));
+    }
+    match waiting {
+        Some((reason, message)) => ("Queued", reason, format!("Queued: {message}.")),
+        None => ("Queued", "Queued".into(), "Queued.".into()),
+    }
+}
+
+fn stalled(status: &MigrationRunStatus) -> (&'static str, String, String) {
+    let Some(failure) = &status.failure else {
+        return ("AwaitRetry", "Unknown".into(), "Nothing is known of the failure.".into());
+    };
+    let step = match failure.branch.as_deref() {
+        Some("B") => "AwaitPatch",
+        Some("C") => "AwaitRelease",
+        _ => "AwaitRetry",
+    };
+    let of = failure.migration.as_ref().map(|name| format!(" in migration {name}")).unwrap_or_default();
+    (step, failure.class.clone(), format!("{}{of}. {}", name_of(failure), failure.message))
+}
+
+fn name_of(failure: &Failure) -> String {
+    match &failure.reason {
+        Some(reason) => format!("{}/{reason}", failure.class),
+        None => failure.class.clone(),
+    }
+}
+
+/// The table of design section 11: a condition that is not in a row is absent.
+fn conditions(
+    status: &MigrationRunStatus,
+    situation: Situation,
+    reason: &str,
+    summary: &str,
+    observed: &Observed,
+) -> Vec<Condition> {
+    let now = Time(observed.now);
+    let set =
+        |kind: &str, value: Option<bool>| condition(kind, value, reason, summary, status.observed_generation, &now);
+    match situation {
+        Situation::Working => {
+            vec![set(READY, None), set(RECONCILING, Some(true)), set(SUCCEEDED, None), set(FINISHED, Some(false))]
+        }
+        Situation::Suspended => vec![set(READY, Some(false)), set(SUCCEEDED, None), set(FINISHED, Some(false))],
+        Situation::Stalled => vec![
+            set(READY, Some(false)),
+            set(STALLED, Some(true)),
+            set(SUCCEEDED, Some(false)),
+            set(FINISHED, Some(true)),
+        ],
+        Situation::Clean => vec![set(READY, Some(true)), set(SUCCEEDED, Some(true)), set(FINISHED, Some(true))],
+    }
+}
