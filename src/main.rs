@@ -16,6 +16,8 @@ enum Command {
     Classify(sluice::cli::classify::Args),
     Explain(sluice::cli::explain::Args),
     Crds(sluice::cli::crds::Args),
+    /// Runs the operator
+    Controller(Box<sluice::runtime::args::ControllerArgs>),
 }
 
 fn main() -> ExitCode {
@@ -23,5 +25,6 @@ fn main() -> ExitCode {
         Command::Classify(args) => sluice::cli::classify::run(args),
         Command::Explain(args) => sluice::cli::explain::run(args),
         Command::Crds(args) => sluice::cli::crds::run(&args),
+        Command::Controller(args) => sluice::cli::controller::run(*args),
     }
 }

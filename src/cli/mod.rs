@@ -1,6 +1,7 @@
-//! The commands of the binary that need no cluster.
+//! The commands of the binary.
 
 pub mod classify;
+pub mod controller;
 pub mod crds;
 pub mod explain;
 mod render;

@@ -1,0 +1,125 @@
+//! The only writer, Leases of leader election aside: carries out effects, then puts the record in place.
+//!
+//! Every write is fenced: by a deterministic name, by UID and resourceVersion, or by a JSON patch that tests what it changes.
+//! A late write of a replica that no longer leads changes nothing.
+
+mod effects;
+mod watermarks;
+
+use kube::api::PostParams;
+use kube::{Api, Client, ResourceExt};
+
+use crate::api::{MigrationRun, MigrationRunStatus};
+use crate::decide::{Decision, Observed};
+use crate::runtime::lease::Leadership;
+use crate::status::Applied;
+pub use watermarks::Watermarks;
+
+/// Why a write was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The world is not as it was seen: somebody else wrote first. The run is looked at again.
+    #[error("{effect}: the object has changed since it was read")]
+    Conflict {
+        /// The effect's name.
+        effect: &'static str,
+    },
+    /// This replica does not lead any more.
+    #[error("{effect}: not the leader any more")]
+    NotLeader {
+        /// The effect's name.
+        effect: &'static str,
+    },
+    /// The API server refused or did not answer.
+    #[error("failed to apply {effect}: {source}")]
+    Api {
+        /// The effect's name.
+        effect: &'static str,
+        /// What it said.
+        source: Box<kube::Error>,
+    },
+    /// The object could not be built.
+    #[error("failed to build {effect}: {source}")]
+    Build {
+        /// The effect's name.
+        effect: &'static str,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+impl Error {
+    /// Its name, for metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Conflict { .. } => "Conflict",
+            Self::NotLeader { .. } => "NotLeader",
+            Self::Api { effect, .. } | Self::Build { effect, .. } => effect,
+        }
+    }
+}
+
+/// What writing needs.
+#[derive(Clone)]
+pub struct Applier {
+    /// The client.
+    pub client: Client,
+    /// What was written last, for the observer.
+    pub watermarks: Watermarks,
+    /// The operator's namespace, where the Leases are.
+    pub namespace: String,
+    /// Whether this replica leads; absent in tests of a single replica.
+    pub leadership: Option<Leadership>,
+}
+
+impl Applier {
+    /// Carries out the effects of a decision, in order.
+    ///
+    /// # Errors
+    /// At the first that is not acknowledged; what came before it stands, and is found by the next pass.
+    pub async fn apply(&self, observed: &Observed, decision: &Decision) -> Result<Applied, Error> {
+        let mut applied = Applied::default();
+        for effect in &decision.effects {
+            self.lead(effect.name())?;
+            effects::apply(self, observed, effect, &mut applied).await?;
+        }
+        Ok(applied)
+    }
+
+    /// Puts the record in place, if it says anything new.
+    ///
+    /// # Errors
+    /// When the run has changed since it was read, or the API server refuses.
+    pub async fn record(&self, run: &MigrationRun, next: MigrationRunStatus) -> Result<bool, Error> {
+        const EFFECT: &str = "WriteStatus";
+        if run.status.as_ref() == Some(&next) {
+            return Ok(false);
+        }
+        self.lead(EFFECT)?;
+        let api: Api<MigrationRun> = Api::namespaced(self.client.clone(), &run.namespace().unwrap_or_default());
+        let mut wanted = run.clone();
+        // The API server keeps these itself; they only make the request large.
+        wanted.metadata.managed_fields = None;
+        wanted.status = Some(next);
+        let written = api.replace_status(&run.name_any(), &PostParams::default(), &wanted).await;
+        let written = written.map_err(|error| refusal(EFFECT, error))?;
+        self.watermarks.wrote(&written);
+        Ok(true)
+    }
+
+    fn lead(&self, effect: &'static str) -> Result<(), Error> {
+        match &self.leadership {
+            Some(leadership) if !leadership.holds() => Err(Error::NotLeader { effect }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// 404, 409 and 422 of a fenced write mean that its premise is gone.
+fn refusal(effect: &'static str, error: kube::Error) -> Error {
+    match &error {
+        kube::Error::Api(status) if [404, 409].contains(&status.code) => Error::Conflict { effect },
+        _ => Error::Api { effect, source: Box::new(error) },
+    }
+}

@@ -1,0 +1,87 @@
+//! Caches of what carries our labels: runs, Jobs, pods and Leases; and of the Events that say why a Job has no pod.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::ResourceExt;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use crate::api::{MigrationRun, labels};
+use crate::classify::Reason;
+use crate::decide::observed::Trouble;
+
+/// A run, or what is left of it where it cannot be read.
+pub type GuardedRun = DeserializeGuard<MigrationRun>;
+
+/// The caches.
+#[derive(Clone)]
+pub struct Caches {
+    /// Runs of all namespaces that are watched.
+    pub runs: Store<GuardedRun>,
+    /// Jobs that carry our label.
+    pub jobs: Store<Job>,
+    /// Pods that carry our label.
+    pub pods: Store<Pod>,
+    /// Leases in the operator's namespace that carry our label.
+    pub leases: Store<Lease>,
+    /// `FailedCreate` Events of Jobs.
+    pub events: Store<Event>,
+}
+
+impl Caches {
+    /// A run that can be read.
+    #[must_use]
+    pub fn run(&self, namespace: &str, name: &str) -> Option<MigrationRun> {
+        let guarded = self.runs.get(&ObjectRef::new(name).within(namespace))?;
+        guarded.0.as_ref().ok().cloned()
+    }
+
+    /// A Job.
+    #[must_use]
+    pub fn job(&self, namespace: &str, name: &str) -> Option<Arc<Job>> {
+        self.jobs.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The Jobs of a run.
+    #[must_use]
+    pub fn jobs_of(&self, namespace: &str, uid: &str) -> Vec<Arc<Job>> {
+        self.jobs.state_filter(|job| {
+            job.namespace().as_deref() == Some(namespace)
+                && job.labels().get(labels::RUN_UID).is_some_and(|value| value == uid)
+                && job.owner_references().iter().any(|owner| owner.uid == uid)
+        })
+    }
+
+    /// A Lease.
+    #[must_use]
+    pub fn lease(&self, namespace: &str, name: &str) -> Option<Arc<Lease>> {
+        self.leases.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// A Job's pod; the newest, should there ever be two.
+    #[must_use]
+    pub fn pod_of(&self, job: &Job) -> Option<Arc<Pod>> {
+        let uid = job.uid()?;
+        let namespace = job.namespace();
+        let mut pods = self.pods.state_filter(|pod| {
+            pod.namespace() == namespace && pod.owner_references().iter().any(|owner| owner.uid == uid)
+        });
+        pods.sort_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
+        pods.pop()
+    }
+
+    /// Why a Job has no pod, as the Job controller's Events say.
+    #[must_use]
+    pub fn creation_trouble(&self, job: &Job) -> Option<Trouble> {
+        let uid = job.uid();
+        let mut events = self.events.state_filter(|event| event.involved_object.uid == uid);
+        events.sort_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0));
+        let message = events.pop()?.message.clone()?;
+        let reason =
+            if message.contains("exceeded quota") { Reason::QUOTA_EXCEEDED } else { Reason::ADMISSION_REFUSED };
+        Some(Trouble { reason, message: crate::classify::redact::evidence(vec![message]).join(" ") })
+    }
+}

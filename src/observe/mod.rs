@@ -1,0 +1,257 @@
+//! Reads: from the caches of labelled objects where those are as new as our own writes, from the API server where absence
+//! would decide something, and from the log of a container that has ended.
+
+pub mod caches;
+pub mod log;
+pub mod pod;
+mod queue;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Api, Client, ResourceExt};
+
+use crate::api::{MigrationRun, labels, names};
+use crate::apply::Watermarks;
+use crate::build;
+use crate::classify::Step;
+use crate::decide::Observed;
+use crate::decide::observed::{ContainerSeen, JobRef, JobSeen, JobView, LeaseRef, Lock, RunIdentity};
+use caches::Caches;
+
+/// Why an observation could not be made. The run is looked at again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The cache is older than our own last write; its next event comes by itself.
+    #[error("the cache is older than the last write to {0}")]
+    Stale(String),
+    /// A Job could not be read.
+    #[error("failed to read job {1}: {0}")]
+    ReadJob(#[source] Box<kube::Error>, String),
+    /// The database's Lease, or its holder, could not be read.
+    #[error("failed to read lease {1}: {0}")]
+    ReadLease(#[source] Box<kube::Error>, String),
+}
+
+impl Error {
+    /// Its name, for metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Stale(_) => "Stale",
+            Self::ReadJob(..) => "ReadJob",
+            Self::ReadLease(..) => "ReadLease",
+        }
+    }
+}
+
+/// What observing needs.
+#[derive(Clone)]
+pub struct Observer {
+    /// The client, for reads only.
+    pub client: Client,
+    /// The caches.
+    pub caches: Caches,
+    /// What we wrote last.
+    pub watermarks: Watermarks,
+    /// The operator's namespace, where the Leases are.
+    pub namespace: String,
+}
+
+impl Observer {
+    /// Everything that a decision about `run` is made of.
+    ///
+    /// # Errors
+    /// When the cache is behind our own writes, or the API server does not answer.
+    pub async fn observe(&self, run: &Arc<MigrationRun>, now: Timestamp) -> Result<Observed, Error> {
+        let mut observed = self.blank(run, now);
+        observed.refusal = build::job::refusal(&observed);
+        let database = self.database(&observed);
+        let number = observed.status.active_attempt().map_or_else(|| observed.next_attempt(), |attempt| attempt.number);
+        let resting =
+            observed.status.active_attempt().is_none() && (observed.status.is_clean() || observed.status.is_stalled());
+        observed.lock = self.lock(&observed, &database).await?;
+        if resting {
+            observed.expired = self.expired(&observed);
+        } else {
+            let migrate = observed.job_name("migrate", number);
+            observed.migrate = self.job(&observed, &migrate, Step::Migrate).await?;
+            if observed.status.active_attempt().is_some() {
+                let check = observed.job_name("check", number);
+                observed.check = self.job(&observed, &check, Step::Check).await?;
+            }
+            observed.ahead = queue::ahead(&self.caches, &observed);
+            observed.rival = queue::rival(&self.caches, &observed, &database);
+        }
+        Ok(observed)
+    }
+
+    fn blank(&self, run: &Arc<MigrationRun>, now: Timestamp) -> Observed {
+        let retry = run.annotations().get(labels::RETRY).map(|token| (token.clone(), written_by(run)));
+        Observed {
+            now,
+            run: RunIdentity {
+                namespace: run.namespace().unwrap_or_default(),
+                name: run.name_any(),
+                uid: run.uid().unwrap_or_default(),
+                generation: run.metadata.generation.unwrap_or_default(),
+                deleting: run.metadata.deletion_timestamp.is_some(),
+                retry,
+            },
+            spec: Arc::new(run.spec.clone()),
+            refusal: None,
+            status: Arc::new(run.status.clone().unwrap_or_default()),
+            migrate: JobSeen::Absent,
+            check: JobSeen::Absent,
+            lock: Lock::Free,
+            ahead: None,
+            rival: None,
+            expired: Vec::new(),
+        }
+    }
+
+    fn database(&self, observed: &Observed) -> String {
+        let id = observed.status.release.as_ref().map(|release| release.database_id.clone());
+        names::digest_hex(&[&id.unwrap_or_else(|| observed.spec.database_id(&observed.run.namespace))])
+    }
+
+    async fn lock(&self, observed: &Observed, database: &str) -> Result<Lock, Error> {
+        let name = names::database_lease(database);
+        let cached =
+            self.caches.lease(&self.namespace, &name).filter(|lease| !self.watermarks.is_behind(lease.as_ref()));
+        let lease = match cached {
+            Some(lease) => Some(lease),
+            None => {
+                let api: Api<Lease> = Api::namespaced(self.client.clone(), &self.namespace);
+                api.get_opt(&name).await.map_err(|error| Error::ReadLease(Box::new(error), name.clone()))?.map(Arc::new)
+            }
+        };
+        let Some(lease) = lease else { return Ok(Lock::Free) };
+        let seen = LeaseRef {
+            name,
+            uid: lease.uid().unwrap_or_default(),
+            resource_version: lease.resource_version().unwrap_or_default(),
+        };
+        let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
+        let uid = build::lease::holder_uid(holder);
+        if uid == observed.run.uid {
+            return Ok(Lock::Mine(seen));
+        }
+        let by = lease.annotations().get(labels::RUN).cloned().unwrap_or_else(|| holder.to_owned());
+        let abandoned = self.is_gone(&by, uid).await?.then_some(seen);
+        Ok(Lock::Held { by, abandoned })
+    }
+
+    /// Whether a run is gone. Absence is believed from the API server alone.
+    async fn is_gone(&self, run: &str, uid: &str) -> Result<bool, Error> {
+        let (namespace, name) = run.split_once('/').unwrap_or_default();
+        if self.caches.run(namespace, name).is_some_and(|run| run.uid().as_deref() == Some(uid)) {
+            return Ok(false);
+        }
+        let api: Api<kube::core::PartialObjectMeta<MigrationRun>> = Api::namespaced(self.client.clone(), namespace);
+        let found =
+            api.get_metadata_opt(name).await.map_err(|error| Error::ReadLease(Box::new(error), run.to_owned()))?;
+        Ok(found.is_none_or(|found| found.metadata.uid.as_deref() != Some(uid)))
+    }
+
+    async fn job(&self, observed: &Observed, name: &str, step: Step) -> Result<JobSeen, Error> {
+        let cached =
+            self.caches.job(&observed.run.namespace, name).filter(|job| !self.watermarks.is_behind(job.as_ref()));
+        let job = match cached {
+            Some(job) => Some(job),
+            None => {
+                let api: Api<Job> = Api::namespaced(self.client.clone(), &observed.run.namespace);
+                api.get_opt(name).await.map_err(|error| Error::ReadJob(Box::new(error), name.to_owned()))?.map(Arc::new)
+            }
+        };
+        let Some(job) = job else { return Ok(JobSeen::Absent) };
+        let ours =
+            job.owner_references().iter().any(|owner| owner.uid == observed.run.uid && owner.controller == Some(true));
+        if !ours {
+            return Ok(JobSeen::Stranger(name.to_owned()));
+        }
+        let container = self.container(observed, &job, step).await;
+        Ok(JobSeen::Ours(Box::new(view(&job, container))))
+    }
+
+    async fn container(&self, observed: &Observed, job: &Job, step: Step) -> ContainerSeen {
+        let pod = self.caches.pod_of(job);
+        let trouble = self.caches.creation_trouble(job);
+        let seen = pod::container(pod.as_deref(), job, step, trouble);
+        let ended = match seen {
+            pod::Seen::Waiting(trouble) => return ContainerSeen::Waiting(trouble),
+            pod::Seen::Running(at) => return ContainerSeen::Running(at),
+            pod::Seen::Ended(ended) => ended,
+        };
+        let tool = build::job::tool(&observed.spec);
+        let (verdict, _) = log::read(&self.client, &observed.run.namespace, tool, step, &ended).await;
+        ContainerSeen::Ended(Box::new(crate::decide::observed::Ended {
+            started_at: ended.started_at,
+            ended_at: ended.ended_at,
+            exit_code: ended.exit_code,
+            verdict,
+        }))
+    }
+
+    /// Finished Jobs of releases beyond the history's limit, oldest release first.
+    fn expired(&self, observed: &Observed) -> Vec<JobRef> {
+        let generation = |job: &Job| job.labels().get(labels::GENERATION).and_then(|value| value.parse::<i64>().ok());
+        let jobs = self.caches.jobs_of(&observed.run.namespace, &observed.run.uid);
+        let mut generations: Vec<i64> = jobs.iter().filter_map(|job| generation(job)).collect();
+        generations.sort_unstable_by(|a, b| b.cmp(a));
+        generations.dedup();
+        let kept = observed.spec.history_limit();
+        let Some(oldest_kept) = generations.get(kept.saturating_sub(1)).copied() else { return Vec::new() };
+        let expired = jobs.iter().filter(|job| generation(job).is_some_and(|generation| generation < oldest_kept));
+        expired
+            .filter(|job| finished(job).is_some() && job.metadata.deletion_timestamp.is_none())
+            .map(|job| job_ref(job))
+            .collect()
+    }
+}
+
+fn view(job: &Job, container: ContainerSeen) -> JobView {
+    let spec = job.spec.as_ref();
+    let end = finished(job);
+    JobView {
+        job: job_ref(job),
+        suspended: spec.and_then(|spec| spec.suspend).unwrap_or(false),
+        resumed_at: job.status.as_ref().and_then(|status| status.start_time.as_ref()).map(|time| time.0),
+        deadline: spec.and_then(|spec| spec.active_deadline_seconds),
+        finished: end.is_some(),
+        failed: end.flatten(),
+        container,
+    }
+}
+
+fn job_ref(job: &Job) -> JobRef {
+    JobRef {
+        name: job.name_any(),
+        uid: job.uid().unwrap_or_default(),
+        resource_version: job.resource_version().unwrap_or_default(),
+    }
+}
+
+/// Whether a Job is finished, and why it failed if it did.
+fn finished(job: &Job) -> Option<Option<String>> {
+    let conditions = job.status.as_ref()?.conditions.as_ref()?;
+    let set = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind && condition.status == "True");
+    match (set("Complete"), set("Failed")) {
+        (_, Some(failed)) => Some(Some(failed.reason.clone().unwrap_or_default())),
+        (Some(_), None) => Some(None),
+        (None, None) => None,
+    }
+}
+
+/// The field manager that wrote the retry annotation, as far as the API tells.
+fn written_by(run: &MigrationRun) -> Option<String> {
+    let field = format!("f:{}", labels::RETRY);
+    let wrote = |entry: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry| {
+        entry.fields_v1.as_ref().is_some_and(|fields| {
+            fields.0.pointer("/f:metadata/f:annotations").is_some_and(|annotations| annotations.get(&field).is_some())
+        })
+    };
+    run.metadata.managed_fields.as_ref()?.iter().find(wrote)?.manager.clone()
+}

@@ -1,0 +1,204 @@
+//! What a pod's status says of our container: waiting for what, running since when, ended how.
+
+use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
+use kube::ResourceExt;
+
+use super::finished;
+use crate::classify::{Ending, Reason, Step};
+use crate::decide::observed::Trouble;
+
+/// Our container, before its log is read.
+#[derive(Debug)]
+pub enum Seen {
+    /// It has not started.
+    Waiting(Option<Trouble>),
+    /// It runs.
+    Running(Option<Timestamp>),
+    /// It has ended.
+    Ended(Box<Terminated>),
+}
+
+/// A container that has ended, in Kubernetes' words.
+#[derive(Debug)]
+pub struct Terminated {
+    /// Its pod.
+    pub pod: String,
+    /// Its name.
+    pub container: String,
+    /// When it started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What it exited with.
+    pub exit_code: Option<i32>,
+    /// How it ended, for the classifier.
+    pub ending: Ending,
+    /// Set where it never came to run its command.
+    pub not_started: Option<Trouble>,
+    /// The last 2 KiB of its log, kept by the kubelet.
+    pub termination_message: Option<String>,
+}
+
+/// Our container in the pod of `job`.
+#[must_use]
+pub fn container(pod: Option<&Pod>, job: &Job, step: Step, no_pod: Option<Trouble>) -> Seen {
+    let Some(pod) = pod else { return Seen::Waiting(no_pod) };
+    let Some(status) = &pod.status else { return Seen::Waiting(None) };
+    let name = match step {
+        Step::Migrate => "migrate",
+        Step::Check => "check",
+    };
+    let ours = status.container_statuses.iter().flatten().find(|container| container.name == name);
+    let state = ours.and_then(|container| container.state.as_ref());
+    match state {
+        Some(ContainerState { terminated: Some(end), .. }) => {
+            Seen::Ended(Box::new(terminated(pod, status, job, name, end)))
+        }
+        Some(ContainerState { running: Some(running), .. }) => {
+            Seen::Running(running.started_at.as_ref().map(|time| time.0))
+        }
+        _ => Seen::Waiting(trouble(status)),
+    }
+}
+
+fn terminated(pod: &Pod, status: &PodStatus, job: &Job, container: &str, end: &ContainerStateTerminated) -> Terminated {
+    let reason = end.reason.as_deref().unwrap_or_default();
+    let not_started = ["StartError", "ContainerCannotRun"].contains(&reason).then(|| Trouble {
+        reason: Reason::COMMAND_NOT_FOUND,
+        message: crate::classify::redact::evidence(vec![end.message.clone().unwrap_or_default()]).join(" "),
+    });
+    Terminated {
+        pod: pod.name_any(),
+        container: container.to_owned(),
+        started_at: end.started_at.as_ref().map(|time| time.0),
+        ended_at: end.finished_at.as_ref().map(|time| time.0),
+        exit_code: Some(end.exit_code),
+        ending: ending(pod, status, job, end),
+        not_started,
+        termination_message: end.message.clone(),
+    }
+}
+
+/// Exit code and states come before any text.
+fn ending(pod: &Pod, status: &PodStatus, job: &Job, end: &ContainerStateTerminated) -> Ending {
+    let by_signal = end.signal.is_some_and(|signal| signal != 0) || [137, 143].contains(&end.exit_code);
+    match (end.reason.as_deref(), status.reason.as_deref()) {
+        _ if end.exit_code == 0 => Ending::Exited(0),
+        (Some("OOMKilled"), _) => Ending::OomKilled,
+        (Some("ContainerStatusUnknown"), _) => Ending::Unknown,
+        (_, Some("Evicted" | "Preempting")) => Ending::Evicted,
+        (_, Some("NodeLost")) => Ending::NodeLost,
+        _ if by_signal && deadline(job, status) => Ending::DeadlineExceeded,
+        _ if by_signal && pod.metadata.deletion_timestamp.is_some() => Ending::Deleted,
+        _ if by_signal => {
+            Ending::Signalled(end.signal.filter(|signal| *signal != 0).unwrap_or(end.exit_code.saturating_sub(128)))
+        }
+        _ => Ending::Exited(end.exit_code),
+    }
+}
+
+fn deadline(job: &Job, status: &PodStatus) -> bool {
+    let failing = job.status.as_ref().and_then(|status| status.conditions.as_ref()).into_iter().flatten();
+    status.reason.as_deref() == Some("DeadlineExceeded")
+        || finished(job).flatten().as_deref() == Some("DeadlineExceeded")
+        || failing.into_iter().any(|condition| condition.reason.as_deref() == Some("DeadlineExceeded"))
+}
+
+/// What a pod cannot start for, if anything is known.
+fn trouble(status: &PodStatus) -> Option<Trouble> {
+    let waiting = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    waiting.filter_map(of_container).next().or_else(|| unschedulable(status)).map(|trouble| Trouble {
+        message: crate::classify::redact::evidence(vec![trouble.message]).join(" "),
+        ..trouble
+    })
+}
+
+fn of_container(container: &ContainerStatus) -> Option<Trouble> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let message = waiting.message.clone().unwrap_or_default();
+    let reason = match waiting.reason.as_deref()? {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "ImageInspectError"
+        | "RegistryUnavailable" => Reason::IMAGE_PULL,
+        "CreateContainerConfigError" if message.contains("not found") || message.contains("couldn't find key") => {
+            Reason::SECRET_MISSING
+        }
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Reason::START_DEADLINE,
+        _ => return None,
+    };
+    Some(Trouble { reason, message: format!("container {}: {message}", container.name) })
+}
+
+fn unschedulable(status: &PodStatus) -> Option<Trouble> {
+    let condition = status.conditions.iter().flatten().find(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some("Unschedulable")
+    })?;
+    Some(Trouble { reason: Reason::UNSCHEDULABLE, message: condition.message.clone().unwrap_or_default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn pod(container: serde_json::Value) -> Pod {
+        serde_json::from_value(json!({ "metadata": { "name": "p" }, "status": { "containerStatuses": [container] } }))
+            .unwrap()
+    }
+
+    fn waiting(reason: &str, message: &str) -> Seen {
+        let status = json!({ "name": "migrate", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+            "state": { "waiting": { "reason": reason, "message": message } } });
+        container(Some(&pod(status)), &Job::default(), Step::Migrate, None)
+    }
+
+    fn ended(terminated: serde_json::Value) -> Terminated {
+        let status = json!({ "name": "migrate", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+            "state": { "terminated": terminated } });
+        match container(Some(&pod(status)), &Job::default(), Step::Migrate, None) {
+            Seen::Ended(ended) => *ended,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_a_pod_waits_for_is_named() {
+        let table = [
+            ("CreateContainerConfigError", "secret \"shop-db\" not found", Some(Reason::SECRET_MISSING)),
+            ("CreateContainerConfigError", "couldn't find key URL in Secret a/shop-db", Some(Reason::SECRET_MISSING)),
+            ("ImagePullBackOff", "Back-off pulling image", Some(Reason::IMAGE_PULL)),
+            ("ContainerCreating", "", None),
+        ];
+        for (reason, message, wanted) in table {
+            let Seen::Waiting(trouble) = waiting(reason, message) else { panic!("{reason}") };
+            assert_eq!(trouble.map(|trouble| trouble.reason), wanted, "{reason}");
+        }
+    }
+
+    #[test]
+    fn how_a_container_ended_comes_from_its_state() {
+        assert_eq!(ended(json!({ "exitCode": 137, "reason": "OOMKilled" })).ending, Ending::OomKilled);
+        assert_eq!(ended(json!({ "exitCode": 137, "reason": "Error" })).ending, Ending::Signalled(9));
+        assert_eq!(ended(json!({ "exitCode": 0, "reason": "Completed" })).ending, Ending::Exited(0));
+        assert_eq!(ended(json!({ "exitCode": 1, "reason": "Error" })).ending, Ending::Exited(1));
+        assert!(
+            ended(json!({ "exitCode": 128, "reason": "StartError", "message": "exec: npx: not found" }))
+                .not_started
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn no_pod_waits_for_what_the_job_controller_says() {
+        let trouble = Trouble { reason: Reason::QUOTA_EXCEEDED, message: "m".into() };
+        let seen = container(None, &Job::default(), Step::Migrate, Some(trouble.clone()));
+        assert!(matches!(seen, Seen::Waiting(Some(named)) if named == trouble));
+    }
+}
