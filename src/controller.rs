@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -146,30 +147,21 @@ pub async fn run(
     futures::join!(wait, controller);
 }
 
-struct Streams<R, J, P, L, E> {
-    runs: R,
-    jobs: J,
-    pods: P,
-    leases: L,
-    events: E,
+/// A watch's objects, each after the cache has it.
+type Touched<K> = BoxStream<'static, Watched<K>>;
+
+struct Streams {
+    runs: Touched<GuardedRun>,
+    jobs: Touched<Job>,
+    pods: Touched<Pod>,
+    leases: Touched<Lease>,
+    events: Touched<Event>,
 }
 
 type Watched<K> = Result<K, watcher::Error>;
 
 /// The watches: only what carries our labels, and the one kind of Event that says what no object does.
-fn watch(
-    client: &Client,
-    settings: &Settings,
-) -> (
-    Streams<
-        impl Stream<Item = Watched<GuardedRun>> + Send + use<>,
-        impl Stream<Item = Watched<Job>> + Send + use<>,
-        impl Stream<Item = Watched<Pod>> + Send + use<>,
-        impl Stream<Item = Watched<Lease>> + Send + use<>,
-        impl Stream<Item = Watched<Event>> + Send + use<>,
-    >,
-    Caches,
-) {
+fn watch(client: &Client, settings: &Settings) -> (Streams, Caches) {
     let namespace = settings.watch_namespace.as_deref();
     let ours = watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_SLUICE));
     let refused = watcher::Config::default().fields("involvedObject.kind=Job,reason=FailedCreate");
@@ -194,7 +186,7 @@ where
     }
 }
 
-fn cached<K>(api: Api<K>, config: watcher::Config) -> (Store<K>, impl Stream<Item = Watched<K>> + Send + use<K>)
+fn cached<K>(api: Api<K>, config: watcher::Config) -> (Store<K>, Touched<K>)
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
 {
@@ -202,7 +194,7 @@ where
     let stream = watcher(api, config)
         .default_backoff()
         .modify(|object| object.meta_mut().managed_fields = keep_retry(object.meta_mut().managed_fields.take()));
-    (reader, reflector::reflector(writer, stream).touched_objects())
+    (reader, reflector::reflector(writer, stream).touched_objects().boxed())
 }
 
 /// Field managers are large and of use only for who asked for a retry.

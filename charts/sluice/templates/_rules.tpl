@@ -19,7 +19,7 @@ holds both equal. There is no wildcard and nothing on Secrets: Jobs read the dat
 # A budget for each attempt, against drains.
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [create, get, delete]
+  verbs: [create, delete]
 # The evidence: the pods of Jobs, their logs, and events on those that cannot start.
 - apiGroups: [""]
   resources: [pods]
@@ -29,7 +29,7 @@ holds both equal. There is no wildcard and nothing on Secrets: Jobs read the dat
   verbs: [get]
 - apiGroups: [""]
   resources: [events]
-  verbs: [list, watch, create, patch]
+  verbs: [list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
@@ -39,5 +39,5 @@ holds both equal. There is no wildcard and nothing on Secrets: Jobs read the dat
 {{- define "sluice.rules.own" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  verbs: [get, list, watch, create, update, patch, delete]
+  verbs: [get, list, watch, create, update, delete]
 {{- end }}

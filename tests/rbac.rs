@@ -1,0 +1,95 @@
+//! Holds the rights that the chart grants equal to those that effects and watches need, both ways.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use sluice::decide::Effect;
+use sluice::decide::observed::{JobRef, LeaseRef};
+
+type Granted = BTreeSet<(String, String, String)>;
+
+/// Reads, the record, Events and leader election: all that is not an effect.
+const BESIDES: [(&str, &str, &[&str]); 9] = [
+    ("sluice.dev", "migrationruns", &["get", "list", "watch"]),
+    ("sluice.dev", "migrationruns/status", &["get", "patch", "update"]),
+    ("batch", "jobs", &["get", "list", "watch"]),
+    ("", "pods", &["get", "list", "watch"]),
+    ("", "pods/log", &["get"]),
+    ("", "events", &["list", "watch"]),
+    ("events.k8s.io", "events", &["create", "patch"]),
+    ("coordination.k8s.io", "leases", &["get", "list", "watch"]),
+    ("coordination.k8s.io", "leases", &["create", "update"]),
+];
+
+fn effects() -> Vec<Effect> {
+    let job = || JobRef { name: String::new(), uid: String::new(), resource_version: String::new() };
+    let lease = LeaseRef { name: String::new(), uid: String::new(), resource_version: String::new() };
+    vec![
+        Effect::AcquireLock { database: String::new() },
+        Effect::ReleaseLock(lease),
+        Effect::CreateMigrateJob { name: String::new(), attempt: 1 },
+        Effect::ResumeJob(job()),
+        Effect::CreateBudget { attempt: 1, job: job() },
+        Effect::DeleteBudget { name: String::new() },
+        Effect::CreateCheckJob { name: String::new(), attempt: 1 },
+        Effect::EndJob(job()),
+        Effect::DeleteJob(job()),
+    ]
+}
+
+fn needed() -> Granted {
+    let besides =
+        BESIDES.iter().flat_map(|(group, resource, verbs)| verbs.iter().map(move |verb| (*group, *resource, *verb)));
+    let effects = effects();
+    let rights = effects.iter().map(Effect::right);
+    besides
+        .chain(rights)
+        .map(|(group, resource, verb)| (group.to_owned(), resource.to_owned(), verb.to_owned()))
+        .collect()
+}
+
+fn granted() -> Granted {
+    let manifests = include_str!("../deploy/install.yaml");
+    let words = |rule: &Value, field: &str| -> Vec<String> {
+        rule[field].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    };
+    let mut granted = Granted::new();
+    for document in manifests.split("\n---\n") {
+        let Ok(object) = serde_saphyr::from_str::<Value>(document) else { continue };
+        let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let role = ["ClusterRole", "Role"].contains(&object["kind"].as_str().unwrap_or_default());
+        if !role || name != "sluice" {
+            continue;
+        }
+        for rule in object["rules"].as_array().unwrap() {
+            for group in words(rule, "apiGroups") {
+                for resource in words(rule, "resources") {
+                    for verb in words(rule, "verbs") {
+                        granted.insert((group.clone(), resource.clone(), verb));
+                    }
+                }
+            }
+        }
+    }
+    granted
+}
+
+#[test]
+fn the_chart_grants_what_is_needed_and_no_more() {
+    let (needed, granted) = (needed(), granted());
+    assert_eq!(
+        needed.difference(&granted).collect::<Vec<_>>(),
+        Vec::<&_>::new(),
+        "missing in charts/sluice/templates/_rules.tpl"
+    );
+    assert_eq!(granted.difference(&needed).collect::<Vec<_>>(), Vec::<&_>::new(), "granted but not needed");
+}
+
+#[test]
+fn no_secret_and_no_wildcard() {
+    assert!(
+        granted().iter().all(|(group, resource, verb)| ![group, resource, verb].iter().any(|word| word.contains('*')))
+    );
+    assert!(!granted().iter().any(|(_, resource, _)| resource.contains("secret")));
+}
