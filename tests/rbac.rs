@@ -1,5 +1,5 @@
 //! Holds the rights that the chart grants equal to those that effects and watches need, both ways.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeSet;
 
@@ -59,7 +59,7 @@ fn granted() -> Granted {
         let Ok(object) = serde_saphyr::from_str::<Value>(document) else { continue };
         let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         let role = ["ClusterRole", "Role"].contains(&object["kind"].as_str().unwrap_or_default());
-        if !role || name != "sluice" {
+        if !role || !["sluice", "sluice-leases"].contains(&name) {
             continue;
         }
         for rule in object["rules"].as_array().unwrap() {
