@@ -86,11 +86,6 @@ impl Run {
         self.blamed.is_some() || self.at_work.is_some() || self.tool_code.as_deref() == Some("P3018")
     }
 
-    /// Whether the server itself ended the session, and with it the transaction: nothing of it was committed.
-    pub fn server_ended_it(&self) -> bool {
-        self.state.as_deref().is_some_and(|state| state.starts_with("57P") || state.starts_with("25P"))
-    }
-
     /// Whether an earlier failure is on record without anything that says why.
     pub fn recorded_without_log(&self) -> bool {
         self.tool_code.as_deref() == Some("P3009") && !self.quoted_log
@@ -197,10 +192,10 @@ impl Engine {
                 self.signal(at, Weight::Detail, reason.clone(), hit.group("code"));
             }
             Says::ByCode => return self.by_code(at, hit),
+            Says::Text(reason) | Says::Hint(reason) if hit.is_raised() && is_clients(reason) => return false,
             Says::Text(reason) => self.signal(at, Weight::Words, reason.clone(), hit.group("code")),
             Says::Hint(reason) => self.signal(at, Weight::Hint, reason.clone(), hit.group("code")),
             Says::Vague(reason) => {
-                self.run.account = Some(at);
                 self.blame_if_named(hit);
                 self.signal(at, Weight::Vague, reason.clone(), hit.group("code"));
             }
@@ -352,6 +347,19 @@ fn is_consequence(run: &Run, before: &Run) -> bool {
         cause.weight >= Weight::Words && cause.reason != Reason::FAILED_MIGRATION_RECORDED && before.in_migration()
     });
     recorded && explained && before.blamed.is_some() && run.blamed == before.blamed
+}
+
+/// Whether only a client can say so: a session that a server answers with an ERROR is neither unreachable nor closed.
+fn is_clients(reason: &Reason) -> bool {
+    let clients = [
+        Reason::UNREACHABLE,
+        Reason::DNS,
+        Reason::TLS,
+        Reason::CONNECTION_CLOSED,
+        Reason::SESSION_ENDED,
+        Reason::STARTING_UP,
+    ];
+    clients.contains(reason)
 }
 
 fn is_silent(known: Option<&(codes::Width, Meaning)>) -> bool {
