@@ -158,7 +158,10 @@ impl Engine {
         let quoting = self.run.quoting;
         match &hit.rule.says {
             Says::Nothing => return false,
-            Says::Starts => self.start(at),
+            Says::Starts => {
+                self.start(at);
+                return false;
+            }
             Says::Works if !quoting => return self.works(at, hit),
             Says::Done if !quoting => {
                 self.run.alive = Some(at);
@@ -268,6 +271,7 @@ impl Engine {
         if code == "0" {
             return false;
         }
+        let code = codes::names::state(code).unwrap_or(code);
         let known = codes::read(code, self.run.dialect);
         let vague = |loose: &String| loose.len() < 3;
         if self.run.loose_code.as_ref().is_none_or(vague) && !is_silent(known.as_ref()) {
