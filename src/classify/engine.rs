@@ -283,6 +283,8 @@ impl Engine {
         }
         match meaning {
             Meaning::Cause(reason) => {
+                // A code within an account says that it goes on: a sentence of success before it was quoted.
+                self.run.account = self.run.account.map(|_| at);
                 let weight = if weight == codes::Width::Exact { Weight::Code } else { Weight::BroadCode };
                 self.signal(at, weight, reason, Some(code));
                 true
