@@ -15,7 +15,9 @@ const START: &str = "Prisma schema loaded from prisma/schema.prisma\n\
     3 migrations found in prisma/migrations\n\n";
 
 /// Tool, what it prints, the class, the code, the migration.
-const FAILURES: &[(Tool, &str, Class, Option<&str>, Option<&str>)] = &[
+type Failure = (Tool, &'static str, Class, Option<&'static str>, Option<&'static str>);
+
+const FAILURES: &[Failure] = &[
     (
         Tool::Prisma,
         "Applying migration `20260101000000_a`\nApplying migration `20260102000000_b`\nError: P3018\n\nA migration failed to apply. New migrations cannot be applied before the error is recovered from.\n\nMigration name: 20260102000000_b\n\nDatabase error code: 23505\n\nDatabase error:\nERROR: could not create unique index \"u\"\nDETAIL: Key (email)=(a@b.c) is duplicated.\n\nDbError { severity: \"ERROR\", parsed_severity: Some(Error), code: SqlState(E23505), message: \"could not create unique index\" }\n",
@@ -240,7 +242,7 @@ fn splices() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         proptest::sample::select(logs).prop_flat_map(|log| {
             let end = log.len();
-            (0..end, 0..end).prop_map(move |(a, b)| log[a.min(b)..a.max(b)].to_vec())
+            (0..end, 0..end).prop_map(move |(a, b)| log.iter().take(a.max(b)).skip(a.min(b)).copied().collect())
         }),
         proptest::collection::vec(any::<u8>(), 0..40),
         proptest::sample::select(PLANTED.to_vec()).prop_map(|line| line.as_bytes().to_vec()),

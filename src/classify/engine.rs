@@ -195,7 +195,7 @@ impl Engine {
                 self.signal(at, Weight::Detail, reason.clone(), hit.group("code"));
             }
             Says::ByCode => return self.by_code(at, hit),
-            Says::Text(reason) | Says::Hint(reason) if hit.is_raised() && is_clients(reason) => return false,
+            Says::Text(reason) | Says::Hint(reason) if is_clients(reason) && hit.is_raised() => return false,
             Says::Text(reason) => self.signal(at, Weight::Words, reason.clone(), hit.group("code")),
             Says::Hint(reason) => self.signal(at, Weight::Hint, reason.clone(), hit.group("code")),
             Says::Vague(reason) => {
@@ -373,6 +373,10 @@ fn is_silent(known: Option<&(codes::Width, Meaning)>) -> bool {
 }
 
 fn dialect(line: &str) -> Option<Dialect> {
+    let may = line.as_bytes().windows(2).any(|pair| matches!(pair, b"SQ" | b"Sq" | b"sq" | b"Ma" | b"r:"));
+    if !may {
+        return None;
+    }
     const MARKS: &[(&str, Option<Dialect>)] = &[
         ("MySQL", Some(Dialect::MySql)),
         ("MariaDB", Some(Dialect::MySql)),

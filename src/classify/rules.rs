@@ -92,13 +92,13 @@ pub(super) struct Hit<'l> {
     /// The rule.
     pub rule: &'static Rule,
     groups: Option<Captures<'l>>,
-    raised: bool,
+    line: &'l str,
 }
 
 impl Hit<'_> {
     /// Whether the line is a server's answer of severity ERROR, whose words may be the author's own `RAISE`.
     pub fn is_raised(&self) -> bool {
-        self.raised
+        is_raised(self.line)
     }
 
     /// The text of a group, where it took part and is not empty.
@@ -140,14 +140,14 @@ impl RuleSet {
 impl Ready {
     fn hit<'l>(&self, line: &'l str) -> Option<Hit<'l>> {
         if self.rule.pattern.is_empty() {
-            return Some(Hit { rule: self.rule, groups: None, raised: is_raised(line) });
+            return Some(Hit { rule: self.rule, groups: None, line });
         }
         let regex = self.regex.get_or_init(|| Regex::new(self.rule.pattern).ok()).as_ref()?;
         if !regex.is_match(line) {
             return None;
         }
         let groups = if regex.captures_len() > 1 { regex.captures(line) } else { None };
-        Some(Hit { rule: self.rule, groups, raised: is_raised(line) })
+        Some(Hit { rule: self.rule, groups, line })
     }
 }
 
