@@ -77,6 +77,9 @@ fn badly(run: &Run, table: &ToolTable, code: i32) -> Verdict {
     if run.account.is_none() && (run.applied.is_some() || run.clean.is_some()) {
         return nothing(Outcome::Unknown);
     }
+    if run.account.is_some() && run.in_migration() {
+        return failure(run, table, Reason::MIGRATION_FAILED, Confidence::Low);
+    }
     let mut verdict = nothing(Outcome::Failed);
     fill(&mut verdict, run);
     verdict
@@ -95,6 +98,9 @@ fn by_text(run: &Run, table: &ToolTable, step: Step) -> Verdict {
         let verdict = failure(run, table, cause.reason.clone(), sure);
         // A text without an ending may be cut: that a log is missing from it proves nothing.
         return if verdict.reason == Some(Reason::FAILED_WITHOUT_LOG) { recorded(verdict) } else { verdict };
+    }
+    if run.account.is_some() && run.in_migration() {
+        return failure(run, table, Reason::MIGRATION_FAILED, Confidence::Low);
     }
     if run.account.is_some() {
         let mut verdict = nothing(Outcome::Unknown);
@@ -192,7 +198,7 @@ fn failure(run: &Run, table: &ToolTable, reason: Reason, confidence: Confidence)
 
 /// What a reason becomes where a migration was under way.
 fn midway(run: &Run, reason: Reason) -> Reason {
-    let lost = reason == Reason::CONNECTION_CLOSED && !run.server_ended_it();
+    let lost = reason == Reason::CONNECTION_CLOSED;
     match reason {
         _ if !run.in_migration() => reason,
         _ if lost => Reason::CONNECTION_LOST_MIDWAY,

@@ -86,11 +86,6 @@ impl Run {
         self.blamed.is_some() || self.at_work.is_some() || self.tool_code.as_deref() == Some("P3018")
     }
 
-    /// Whether the server itself ended the session, and with it the transaction: nothing of it was committed.
-    pub fn server_ended_it(&self) -> bool {
-        self.state.as_deref().is_some_and(|state| state.starts_with("57P") || state.starts_with("25P"))
-    }
-
     /// Whether an earlier failure is on record without anything that says why.
     pub fn recorded_without_log(&self) -> bool {
         self.tool_code.as_deref() == Some("P3009") && !self.quoted_log
@@ -163,7 +158,10 @@ impl Engine {
         let quoting = self.run.quoting;
         match &hit.rule.says {
             Says::Nothing => return false,
-            Says::Starts => self.start(at),
+            Says::Starts => {
+                self.start(at);
+                return false;
+            }
             Says::Works if !quoting => return self.works(at, hit),
             Says::Done if !quoting => {
                 self.run.alive = Some(at);
@@ -197,10 +195,10 @@ impl Engine {
                 self.signal(at, Weight::Detail, reason.clone(), hit.group("code"));
             }
             Says::ByCode => return self.by_code(at, hit),
+            Says::Text(reason) | Says::Hint(reason) if is_clients(reason) && hit.is_raised() => return false,
             Says::Text(reason) => self.signal(at, Weight::Words, reason.clone(), hit.group("code")),
             Says::Hint(reason) => self.signal(at, Weight::Hint, reason.clone(), hit.group("code")),
             Says::Vague(reason) => {
-                self.run.account = Some(at);
                 self.blame_if_named(hit);
                 self.signal(at, Weight::Vague, reason.clone(), hit.group("code"));
             }
@@ -273,6 +271,7 @@ impl Engine {
         if code == "0" {
             return false;
         }
+        let code = codes::names::state(code).unwrap_or(code);
         let known = codes::read(code, self.run.dialect);
         let vague = |loose: &String| loose.len() < 3;
         if self.run.loose_code.as_ref().is_none_or(vague) && !is_silent(known.as_ref()) {
@@ -284,6 +283,8 @@ impl Engine {
         }
         match meaning {
             Meaning::Cause(reason) => {
+                // A code within an account says that it goes on: a sentence of success before it was quoted.
+                self.run.account = self.run.account.map(|_| at);
                 let weight = if weight == codes::Width::Exact { Weight::Code } else { Weight::BroadCode };
                 self.signal(at, weight, reason, Some(code));
                 true
@@ -354,11 +355,28 @@ fn is_consequence(run: &Run, before: &Run) -> bool {
     recorded && explained && before.blamed.is_some() && run.blamed == before.blamed
 }
 
+/// Whether only a client can say so: a session that a server answers with an ERROR is neither unreachable nor closed.
+fn is_clients(reason: &Reason) -> bool {
+    let clients = [
+        Reason::UNREACHABLE,
+        Reason::DNS,
+        Reason::TLS,
+        Reason::CONNECTION_CLOSED,
+        Reason::SESSION_ENDED,
+        Reason::STARTING_UP,
+    ];
+    clients.contains(reason)
+}
+
 fn is_silent(known: Option<&(codes::Width, Meaning)>) -> bool {
     matches!(known, Some((_, Meaning::Consequence | Meaning::Harmless)))
 }
 
 fn dialect(line: &str) -> Option<Dialect> {
+    let may = line.as_bytes().windows(2).any(|pair| matches!(pair, b"SQ" | b"Sq" | b"sq" | b"Ma" | b"r:"));
+    if !may {
+        return None;
+    }
     const MARKS: &[(&str, Option<Dialect>)] = &[
         ("MySQL", Some(Dialect::MySql)),
         ("MariaDB", Some(Dialect::MySql)),

@@ -8,8 +8,10 @@ use super::rules::{RuleSet, Says};
 use super::scan::{Reader, Stream};
 use super::tool::Tool;
 
-/// Words as short as `Error:` belong to nobody.
-const SHORT: usize = 6;
+/// Whether a literal belongs to nobody, as `Error:` does.
+fn is_anybodys(needle: &str) -> bool {
+    needle.len() <= 6 && needle.ends_with(':')
+}
 
 /// The tool whose own lines occur most in the text; [`Tool::Custom`] where none does.
 pub(super) fn guess(head: &[u8]) -> Tool {
@@ -38,7 +40,7 @@ impl Reader for Marks<'_> {
     fn line(&mut self, _: u64, raw: &[u8]) {
         let line = clean::line(raw);
         for hit in self.rules.hits(&line) {
-            if is_own(&hit.rule.says) && hit.rule.needle.len() > SHORT {
+            if is_own(&hit.rule.says) && !is_anybodys(hit.rule.needle) {
                 self.seen.insert(hit.rule.needle);
             }
         }

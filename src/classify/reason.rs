@@ -106,6 +106,9 @@ reasons! {
     CONNECTION_CLOSED ConnectionClosed Connectivity true
         "The database closed the connection."
         "Nothing but time is needed where the server restarted; the same release is tried again by itself."
+    SESSION_ENDED SessionEnded Connectivity true
+        "The server ended the session, and with it the transaction: by an administrator, a restart or a timeout."
+        "Nothing but time is needed where the server restarted; else find out who ends sessions."
     STARTING_UP StartingUp Connectivity true
         "The database is starting, stopping or recovering and takes no connections yet."
         "Wait for the server; the same release is tried again by itself."

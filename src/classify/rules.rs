@@ -92,9 +92,15 @@ pub(super) struct Hit<'l> {
     /// The rule.
     pub rule: &'static Rule,
     groups: Option<Captures<'l>>,
+    line: &'l str,
 }
 
 impl Hit<'_> {
+    /// Whether the line is a server's answer of severity ERROR, whose words may be the author's own `RAISE`.
+    pub fn is_raised(&self) -> bool {
+        is_raised(self.line)
+    }
+
     /// The text of a group, where it took part and is not empty.
     pub fn group(&self, name: &str) -> Option<&str> {
         self.groups.as_ref()?.name(name).map(|m| m.as_str().trim()).filter(|text| !text.is_empty())
@@ -134,15 +140,21 @@ impl RuleSet {
 impl Ready {
     fn hit<'l>(&self, line: &'l str) -> Option<Hit<'l>> {
         if self.rule.pattern.is_empty() {
-            return Some(Hit { rule: self.rule, groups: None });
+            return Some(Hit { rule: self.rule, groups: None, line });
         }
         let regex = self.regex.get_or_init(|| Regex::new(self.rule.pattern).ok()).as_ref()?;
         if !regex.is_match(line) {
             return None;
         }
         let groups = if regex.captures_len() > 1 { regex.captures(line) } else { None };
-        Some(Hit { rule: self.rule, groups })
+        Some(Hit { rule: self.rule, groups, line })
     }
+}
+
+/// Whether PostgreSQL's severity stands in the line: with two spaces, or after what the client puts before it. At the
+/// line's start and with one space it is the heading of some tool.
+fn is_raised(line: &str) -> bool {
+    line.contains("ERROR:  ") || line.find("ERROR: ").is_some_and(|at| at > 0)
 }
 
 /// Marks of colour that may cut a literal in two: such a line is looked at after it has been cleaned.

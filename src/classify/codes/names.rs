@@ -1,78 +1,101 @@
-//! The names that drivers give to codes: Python and Ruby exceptions of PostgreSQL, MySQL's symbols.
+//! The names that drivers give to codes: exceptions of PostgreSQL's in Python and Ruby, symbols of MySQL's.
 
 use super::{Meaning, mysql};
-use crate::classify::reason::Reason;
 
-/// What an exception's class or a symbol means.
+/// The SQLSTATE that an exception's class stands for; drivers name their classes one by one after the states.
+pub fn state(name: &str) -> Option<&'static str> {
+    let plain = name.strip_suffix("Error").unwrap_or(name);
+    STATES.iter().find(|(class, _)| *class == plain || *class == name).map(|(_, state)| *state)
+}
+
+/// What a symbol means.
 pub fn lookup(name: &str) -> Option<Meaning> {
-    if let Some(symbol) = name.strip_prefix("ER_") {
-        return symbol_number(symbol).and_then(mysql::lookup);
-    }
-    let reason = match name.strip_suffix("Error").unwrap_or(name) {
-        "UniqueViolation" => Reason::UNIQUE_VIOLATION,
-        "ForeignKeyViolation" | "RestrictViolation" => Reason::FOREIGN_KEY_VIOLATION,
-        "NotNullViolation" | "NullValueNotAllowed" => Reason::NOT_NULL_VIOLATION,
-        "CheckViolation" | "ExclusionViolation" | "IntegrityConstraintViolation" | "RaiseException" | "Raise" => {
-            Reason::CHECK_VIOLATION
-        }
-        "InvalidTextRepresentation" | "InvalidDatetimeFormat" | "DataException" | "Data" | "CannotCoerce" => {
-            Reason::INVALID_CAST
-        }
-        "StringDataRightTruncation" => Reason::VALUE_TOO_LONG,
-        "NumericValueOutOfRange" | "DatetimeFieldOverflow" | "DivisionByZero" => Reason::VALUE_OUT_OF_RANGE,
-        "CardinalityViolation" => Reason::UNIQUE_VIOLATION,
-        "Syntax" | "PostgresSyntax" => Reason::SYNTAX_ERROR,
-        "UndefinedTable" | "UndefinedColumn" | "UndefinedObject" | "UndefinedFunction" | "InvalidSchemaName" => {
-            Reason::MISSING_OBJECT
-        }
-        "DuplicateTable" | "DuplicateColumn" | "DuplicateObject" | "DuplicateFunction" | "DuplicateSchema"
-        | "DuplicateDatabase" | "DuplicateAlias" => Reason::DUPLICATE_OBJECT,
-        "InsufficientPrivilege" => Reason::INSUFFICIENT_PRIVILEGE,
-        "InvalidPassword" | "InvalidAuthorizationSpecification" => Reason::AUTHENTICATION_FAILED,
-        "InvalidCatalogName" => Reason::DATABASE_MISSING,
-        "LockNotAvailable" => Reason::LOCK_TIMEOUT,
-        "QueryCanceled" => Reason::STATEMENT_TIMEOUT,
-        "DeadlockDetected" | "TRDeadlockDetected" | "SerializationFailure" | "TRSerializationFailure" => {
-            Reason::DEADLOCK
-        }
-        "AdminShutdown"
-        | "CrashShutdown"
-        | "DatabaseDropped"
-        | "IdleSessionTimeout"
-        | "IdleInTransactionSessionTimeout"
-        | "ConnectionDoesNotExist"
-        | "ConnectionFailure"
-        | "UnableToSend" => Reason::CONNECTION_CLOSED,
-        "ConnectionBad" | "CannotConnectNow" => return connection(name),
-        "TooManyConnections" => Reason::TOO_MANY_CONNECTIONS,
-        "ReadOnlySqlTransaction" | "ReadOnlySQLTransaction" => Reason::READ_ONLY,
-        "DiskFull" | "OutOfMemory" => Reason::DISK_FULL,
-        "DatatypeMismatch"
-        | "FeatureNotSupported"
-        | "DependentObjectsStillExist"
-        | "ObjectNotInPrerequisiteState"
-        | "ActiveSqlTransaction"
-        | "ActiveSQLTransaction"
-        | "InvalidTableDefinition"
-        | "InvalidColumnDefinition"
-        | "InvalidForeignKey"
-        | "WrongObjectType"
-        | "GroupingError"
-        | "InvalidObjectDefinition"
-        | "ObjectInUse"
-        | "UnsafeNewEnumValueUsage"
-        | "AmbiguousColumn"
-        | "InvalidColumnReference" => Reason::INCOMPATIBLE_OPERATION,
-        "InFailedSqlTransaction" | "InFailedSQLTransaction" => return Some(Meaning::Consequence),
-        _ => return None,
-    };
-    Some(Meaning::Cause(reason))
+    symbol_number(name.strip_prefix("ER_")?).and_then(mysql::lookup)
 }
 
-/// `PG::ConnectionBad` stands for everything that goes wrong at connect; its text says what.
-fn connection(name: &str) -> Option<Meaning> {
-    (name == "CannotConnectNow" || name == "CannotConnectNowError").then_some(Meaning::Cause(Reason::STARTING_UP))
-}
+/// `PG::ConnectionBad` is not here: it stands for everything that goes wrong at connect, and its text says what.
+const STATES: &[(&str, &str)] = &[
+    ("UniqueViolation", "23505"),
+    ("ForeignKeyViolation", "23503"),
+    ("RestrictViolation", "23001"),
+    ("NotNullViolation", "23502"),
+    ("CheckViolation", "23514"),
+    ("ExclusionViolation", "23P01"),
+    ("IntegrityConstraintViolation", "23000"),
+    ("RaiseException", "P0001"),
+    ("Raise", "P0001"),
+    ("AssertFailure", "P0004"),
+    ("InvalidTextRepresentation", "22P02"),
+    ("InvalidDatetimeFormat", "22007"),
+    ("CannotCoerce", "42846"),
+    ("CharacterNotInRepertoire", "22021"),
+    ("InvalidParameterValue", "22023"),
+    ("NullValueNotAllowed", "22004"),
+    ("StringDataRightTruncation", "22001"),
+    ("NumericValueOutOfRange", "22003"),
+    ("DatetimeFieldOverflow", "22008"),
+    ("DivisionByZero", "22012"),
+    ("CardinalityViolation", "21000"),
+    ("Syntax", "42601"),
+    ("SyntaxError", "42601"),
+    ("PostgresSyntax", "42601"),
+    ("NameTooLong", "42622"),
+    ("UndefinedTable", "42P01"),
+    ("UndefinedColumn", "42703"),
+    ("UndefinedObject", "42704"),
+    ("UndefinedFunction", "42883"),
+    ("InvalidSchemaName", "3F000"),
+    ("DuplicateTable", "42P07"),
+    ("DuplicateColumn", "42701"),
+    ("DuplicateObject", "42710"),
+    ("DuplicateFunction", "42723"),
+    ("DuplicateSchema", "42P06"),
+    ("DuplicateDatabase", "42P04"),
+    ("DuplicateAlias", "42712"),
+    ("InsufficientPrivilege", "42501"),
+    ("InvalidPassword", "28P01"),
+    ("InvalidAuthorizationSpecification", "28000"),
+    ("InvalidCatalogName", "3D000"),
+    ("LockNotAvailable", "55P03"),
+    ("QueryCanceled", "57014"),
+    ("DeadlockDetected", "40P01"),
+    ("TRDeadlockDetected", "40P01"),
+    ("SerializationFailure", "40001"),
+    ("TRSerializationFailure", "40001"),
+    ("AdminShutdown", "57P01"),
+    ("CrashShutdown", "57P02"),
+    ("CannotConnectNow", "57P03"),
+    ("DatabaseDropped", "57P04"),
+    ("IdleSessionTimeout", "57P05"),
+    ("IdleInTransactionSessionTimeout", "25P03"),
+    ("ConnectionDoesNotExist", "08003"),
+    ("ConnectionFailure", "08006"),
+    ("TooManyConnections", "53300"),
+    ("ReadOnlySqlTransaction", "25006"),
+    ("ReadOnlySQLTransaction", "25006"),
+    ("DiskFull", "53100"),
+    ("OutOfMemory", "53200"),
+    ("DatatypeMismatch", "42804"),
+    ("FeatureNotSupported", "0A000"),
+    ("DependentObjectsStillExist", "2BP01"),
+    ("ObjectNotInPrerequisiteState", "55000"),
+    ("ObjectInUse", "55006"),
+    ("UnsafeNewEnumValueUsage", "55P04"),
+    ("ActiveSqlTransaction", "25001"),
+    ("ActiveSQLTransaction", "25001"),
+    ("InFailedSqlTransaction", "25P02"),
+    ("InFailedSQLTransaction", "25P02"),
+    ("InvalidTableDefinition", "42P16"),
+    ("InvalidObjectDefinition", "42P17"),
+    ("InvalidColumnDefinition", "42611"),
+    ("InvalidColumnReference", "42P10"),
+    ("InvalidForeignKey", "42830"),
+    ("WrongObjectType", "42809"),
+    ("GroupingError", "42803"),
+    ("AmbiguousColumn", "42702"),
+    ("InternalError_", "XX000"),
+    ("DataCorrupted", "XX001"),
+];
 
 fn symbol_number(symbol: &str) -> Option<i32> {
     let number = match symbol {
@@ -126,19 +149,24 @@ fn symbol_number(symbol: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classify::codes::sqlstate;
 
     #[test]
-    fn exceptions_and_symbols_are_known() {
-        for (name, reason) in [
-            ("UniqueViolation", Reason::UNIQUE_VIOLATION),
-            ("UniqueViolationError", Reason::UNIQUE_VIOLATION),
-            ("DuplicateTableError", Reason::DUPLICATE_OBJECT),
-            ("ER_DUP_ENTRY", Reason::UNIQUE_VIOLATION),
-            ("PostgresSyntaxError", Reason::SYNTAX_ERROR),
-        ] {
-            assert_eq!(lookup(name), Some(Meaning::Cause(reason)), "{name}");
+    fn exceptions_stand_for_states_that_mean_something() {
+        for (name, state) in STATES {
+            assert!(sqlstate::lookup(state).is_some() || sqlstate::broad(state).is_some(), "{name}: {state}");
         }
-        assert_eq!(lookup("ConnectionBad"), None);
-        assert_eq!(lookup("Error"), None);
+        assert_eq!(state("UniqueViolationError"), Some("23505"));
+        assert_eq!(state("DuplicateTableError"), Some("42P07"));
+        assert_eq!(state("SyntaxError"), Some("42601"));
+        assert_eq!(state("ConnectionBad"), None);
+        assert_eq!(state("Error"), None);
+    }
+
+    #[test]
+    fn symbols_stand_for_numbers() {
+        assert_eq!(lookup("ER_DUP_ENTRY"), mysql::lookup(1062));
+        assert!(lookup("ER_DUP_ENTRY").is_some());
+        assert_eq!(lookup("ER_NEW_ONE"), None);
     }
 }

@@ -40,7 +40,7 @@ fn exact(state: &str) -> Option<Meaning> {
         // Connections.
         "08001" | "08004" => Reason::UNREACHABLE,
         "08003" | "08006" | "08007" | "08P01" | "40003" => Reason::CONNECTION_CLOSED,
-        "57P01" | "57P02" | "57P04" | "57P05" | "25P03" | "25P04" => Reason::CONNECTION_CLOSED,
+        "57P01" | "57P02" | "57P04" | "57P05" | "25P03" | "25P04" => Reason::SESSION_ENDED,
         "57P03" => Reason::STARTING_UP,
         "25006" => Reason::READ_ONLY,
         "53300" => Reason::TOO_MANY_CONNECTIONS,
@@ -85,7 +85,7 @@ fn by_class(class: &str) -> Option<Meaning> {
         "40" => Reason::DEADLOCK,
         "42" => Reason::INCOMPATIBLE_OPERATION,
         "53" => Reason::DISK_FULL,
-        "57" => Reason::CONNECTION_CLOSED,
+        "57" => Reason::SESSION_ENDED,
         "58" | "XX" | "F0" => Reason::SERVER_INTERNAL,
         "0A" | "0B" | "20" | "24" | "25" | "27" | "2B" | "2F" | "38" | "39" | "54" | "55" | "HV" | "P0" | "72" => {
             Reason::INCOMPATIBLE_OPERATION

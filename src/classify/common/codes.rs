@@ -2,6 +2,11 @@
 
 use crate::classify::rules::{Rule, Says, rule};
 
+/// MySQL's number, with or without its SQLSTATE.
+const MYSQL: &str = r"(?i)\berror (?<code>[1-4]\d{3})(?: ?\((?<state>[0-9A-Z]{5})\)|: )";
+/// The field of an error object.
+const FIELD: &str = r#"\bcode\\?["']?: ?\\?["'](?<state>[0-9A-Z]{5})\\?["']"#;
+
 /// Notices first, which are not errors; then codes in their frames.
 pub static CODES: &[Rule] = &[
     // A notice, a warning or a hint is not an error, whatever it says.
@@ -18,13 +23,21 @@ pub static CODES: &[Rule] = &[
         Says::ByCode,
     ),
     rule("sql state", r"(?i)\bsql state\s*:?\s*(?<state>[0-9A-Z]{5})\b", Says::ByCode),
-    rule("code", r#"\bcode\\?["']?: ?\\?["'](?<state>[0-9A-Z]{5})\\?["']"#, Says::ByCode),
+    rule("code: '", FIELD, Says::ByCode),
+    rule("code: \"", FIELD, Says::ByCode),
+    rule("code: \\\"", FIELD, Says::ByCode),
+    rule("code\":\"", FIELD, Says::ByCode),
+    rule("code\": \"", FIELD, Says::ByCode),
+    rule("code':'", FIELD, Says::ByCode),
+    rule("code': '", FIELD, Says::ByCode),
     rule("PG::", r"\bPG::(?<code>[A-Z]\w+)", Says::ByCode),
     rule("psycopg", r"\bpsycopg(?:2|_c|_binary)?\.errors\.(?<code>[A-Z]\w+)", Says::ByCode),
     rule("asyncpg.exceptions", r"\basyncpg\.exceptions\.(?:_base\.)?(?<code>[A-Z]\w+)", Says::ByCode),
     // MySQL and MariaDB.
-    rule("error", r"(?i)\berror (?<code>[1-9]\d{3}) ?\((?<state>[0-9A-Z]{5})\)", Says::ByCode),
-    rule("error", r"\b(?i:error) (?<code>[1-9]\d{3}): ", Says::ByCode),
+    rule("error 1", MYSQL, Says::ByCode),
+    rule("error 2", MYSQL, Says::ByCode),
+    rule("error 3", MYSQL, Says::ByCode),
+    rule("error 4", MYSQL, Says::ByCode),
     rule("error code", r"(?i)\berror code\s*[:=]?\s*(?<code>-?\d{1,5})\b", Says::ByCode),
     rule("errno", r#"(?i)\berrno["']?[:=]? ?(?<code>[1-4]\d{3})\b"#, Says::ByCode),
     rule("Error", r#"Error:? \((?<code>[1-4]\d{3}), ["']"#, Says::ByCode),

@@ -44,13 +44,13 @@ pub static WORDS: &[Rule] = &[
         r"the database system is (?:starting up|shutting down|in recovery|not yet accepting)",
         Text(Reason::STARTING_UP),
     ),
-    rule("terminating connection due to", "", Text(Reason::CONNECTION_CLOSED)),
+    rule("terminating connection due to", "", Text(Reason::SESSION_ENDED)),
     rule("server closed the connection unexpectedly", "", Text(Reason::CONNECTION_CLOSED)),
     rule("Server has closed the connection", "", Text(Reason::CONNECTION_CLOSED)),
     rule("Connection terminated", r"Connection terminated(?: unexpectedly| due to)", Text(Reason::CONNECTION_CLOSED)),
     rule("Lost connection to", r"Lost connection to (?:MySQL|MariaDB|server)", Text(Reason::CONNECTION_CLOSED)),
     rule("server has gone away", "", Text(Reason::CONNECTION_CLOSED)),
-    rule("Connection was killed", "", Text(Reason::CONNECTION_CLOSED)),
+    rule("Connection was killed", "", Text(Reason::SESSION_ENDED)),
     rule("PROTOCOL_CONNECTION_LOST", r"(?<code>PROTOCOL_CONNECTION_LOST)", Text(Reason::CONNECTION_CLOSED)),
     rule(
         "prepared statement",
@@ -254,4 +254,6 @@ pub static WORDS: &[Rule] = &[
         Text(Reason::INCOMPATIBLE_OPERATION),
     ),
     rule("Column count doesn't match", "", Text(Reason::INCOMPATIBLE_OPERATION)),
+    // A server's ERROR whose words are not known: the author's own, most often.
+    rule("ERROR:", r"(?:^|: )ERROR:  ", Says::Vague(Reason::MIGRATION_FAILED)),
 ];

@@ -23,7 +23,7 @@ static RULES: &[Rule] = &[
     rule("Running upgrade", r"\bRunning upgrade .*?-> (?<name>[\w-]+)", Works),
     rule("Running stamp_revision", "", Works),
     rule("(head)", r"^(?:\w[\w-]* )?\(head\)", Clean),
-    rule("Traceback", r"^Traceback \(most recent call last\):", Inside),
+    rule("Traceback", r"Traceback \(most recent call last\):$", Inside),
     rule("sqlalchemy.exc.", r"^sqlalchemy\.exc\.\w+: ", Inside),
     rule("[SQL:", r"^\[SQL: ", Quotes),
     rule("Can't locate revision", "", Heads(Reason::HISTORY_MISMATCH)),

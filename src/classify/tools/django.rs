@@ -20,13 +20,13 @@ pub static DJANGO: ToolTable = ToolTable {
 
 static RULES: &[Rule] = &[
     rule("Operations to perform:", r"^Operations to perform:", Starts),
-    rule("Applying ", r"^\s*Applying (?<name>[\w.]+?)\.\.\.\s*$", Works),
+    rule("Applying ", r"^\s*Applying (?<name>[\w.]+?)\.\.\.(?:\s*$|Traceback)", Works),
     rule("Applying ", r"^\s*Applying [\w.]+?\.\.\. (?:OK|FAKED)", Done),
     rule(" OK", r"^\s+OK$", Done),
     rule("No migrations to apply", r"^\s*No migrations to apply\.", Applied),
     rule("No planned migration operations", "", Clean),
     rule("Planned operations:", "", Pending),
-    rule("Traceback", r"^Traceback \(most recent call last\):", Inside),
+    rule("Traceback", r"Traceback \(most recent call last\):$", Inside),
     rule("django.db.utils.", r"^django\.db\.utils\.\w+: ", Inside),
     rule(
         "is applied before its dependency",

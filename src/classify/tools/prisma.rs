@@ -6,7 +6,7 @@ use crate::classify::tool::ToolTable;
 
 use Says::{
     Applied, Blames, BlamesNext, ByCode, Cause, Clean, Empty, Heads, Inside, Nothing, Opens, Pending, Quotes, Starts,
-    Vague, Works,
+    Text, Vague, Works,
 };
 
 /// Prisma's table.
@@ -61,6 +61,36 @@ static RULES: &[Rule] = &[
     rule("sql_schema_connector::", "", Inside),
     rule("failed to apply cleanly", r"^Migration `(?<name>[^`]+)` failed to apply cleanly", Blames),
     rule("external connector error", r"^Error: external connector error", Opens),
+    // The WASM engine with a driver adapter: no code, the adapter's own sentences.
+    rule("Unique constraint failed:", r"^Unique constraint failed: ", Text(Reason::UNIQUE_VIOLATION)),
+    rule("Foreign key constraint failed:", r"^Foreign key constraint failed: ", Text(Reason::FOREIGN_KEY_VIOLATION)),
+    rule("Null constraint failed:", r"^Null constraint failed:", Text(Reason::NOT_NULL_VIOLATION)),
+    rule(
+        "The value provided for column",
+        r"^The value provided for column .* is too long",
+        Text(Reason::VALUE_TOO_LONG),
+    ),
+    rule("Value out of range", r"^Value out of range", Text(Reason::VALUE_OUT_OF_RANGE)),
+    rule("Conversion failed", r"^Conversion failed: ", Text(Reason::INVALID_CAST)),
+    rule("Column not found:", r"^Column not found: ", Text(Reason::MISSING_OBJECT)),
+    rule("write conflict or a deadlock", "", Text(Reason::DEADLOCK)),
+    rule("Access denied to database", r"^Access denied to database ", Text(Reason::INSUFFICIENT_PRIVILEGE)),
+    rule("Database does not exist:", r"^Database does not exist: ", Text(Reason::DATABASE_MISSING)),
+    rule("Too many DB connections opened", r"^Too many DB connections opened", Text(Reason::TOO_MANY_CONNECTIONS)),
+    rule("Error creating a database connection", r"^Error creating a database connection", Text(Reason::UNREACHABLE)),
+    rule("Error querying the database:", r"^Error querying the database: ", Vague(Reason::MIGRATION_FAILED)),
+    rule("Can't reach database server", r"^Error: Can't reach database server", Heads(Reason::UNREACHABLE)),
+    rule(
+        "Authentication failed against",
+        r"^Error: Authentication failed against database server",
+        Heads(Reason::AUTHENTICATION_FAILED),
+    ),
+    rule(
+        "was denied access on the database",
+        r"^Error: User .* was denied access on the database",
+        Heads(Reason::AUTHENTICATION_FAILED),
+    ),
+    rule("does not exist", r"^Error: Database `[^`]*` does not exist", Heads(Reason::DATABASE_MISSING)),
     // The codes that name their cause.
     rule("P1000", r"^(?:Error: )?(?<code>P1000)\b", Heads(Reason::AUTHENTICATION_FAILED)),
     rule("P1001", r"^(?:Error: )?(?<code>P1001)\b", Heads(Reason::UNREACHABLE)),
