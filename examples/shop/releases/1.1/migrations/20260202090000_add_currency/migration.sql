@@ -1,0 +1,1 @@
+ALTER TABLE "Product" ADD COLUMN "currency" TEXT NOT NULL DEFAULT 'EUR';
