@@ -22,9 +22,10 @@ pub async fn read(client: &Client, namespace: &str, tool: Tool, step: Step, ende
     let mut classifier = Classifier::new(tool, step);
     let complete = tokio::time::timeout(LIMIT, stream(client, namespace, ended, &mut classifier)).await;
     match complete {
-        Ok(Ok(())) => (classifier.finish(ended.ending), true),
-        Ok(Err(_)) | Err(_) => {
-            // A stream that broke off may have begun in the middle of nothing: the kubelet's own excerpt is whole lines.
+        Ok(Ok(bytes)) if bytes > 0 => (classifier.finish(ended.ending), true),
+        Ok(_) | Err(_) => {
+            // A stream that broke off may end in the middle of anything, and a log that is gone reads as empty: the
+            // kubelet's own excerpt is whole lines.
             let mut classifier = Classifier::new(tool, step);
             classifier.push(ended.termination_message.as_deref().unwrap_or_default().as_bytes());
             (classifier.finish(ended.ending), false)
@@ -37,16 +38,18 @@ async fn stream(
     namespace: &str,
     ended: &Terminated,
     classifier: &mut Classifier,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let params = LogParams { container: Some(ended.container.clone()), ..LogParams::default() };
     let mut log = std::pin::pin!(api.log_stream(&ended.pod, &params).await?);
     let mut chunk = vec![0_u8; 64 * 1024];
+    let mut bytes = 0_u64;
     loop {
         let read = log.read(&mut chunk).await?;
         if read == 0 {
-            return Ok(());
+            return Ok(bytes);
         }
+        bytes = bytes.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
         classifier.push(chunk.get(..read).unwrap_or_default());
     }
 }
