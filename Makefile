@@ -1,19 +1,35 @@
 # One door: `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help build test lint generate
+SHELL := /bin/bash
+# Where the cluster of `make cluster-up` and `make demo` lives; CLUSTER=current uses the one of KUBECONFIG instead.
+CLUSTER ?= $(CURDIR)/.cluster
+HELM ?= $(or $(shell command -v helm),$(HOME)/.cache/sluice/helm-4.3.1/helm)
+.PHONY: help build test lint generate cluster-up down demo test-unit test-api test-e2e bench
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+demo: ## Bring a cluster up and show a release that is migrated and one that fails
+	@tests/cluster/with $(CLUSTER) tests/cluster/demo $(CLUSTER)
+
+test: ## Every test: units, then a real API server, then a real node with PostgreSQL and Prisma
+	@tests/all
+
+cluster-up: ## Start a cluster with a node, PostgreSQL's and the shop's images, and Sluice; print its KUBECONFIG line
+	@tests/cluster/with $(CLUSTER)
+
+down: ## End the cluster of cluster-up and demo, with all that belongs to it
+	@tests/cluster/down $(CURDIR)/.cluster
 
 build: ## Build the binary
 	cargo build --locked
 
 lint: ## Formatting and clippy, warnings as errors
 	cargo fmt --all --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features cluster -- -D warnings
 
-test: ## Every test that needs no cluster
-	cargo test --locked
+test-unit: ## The tests that need no cluster
+	cargo test --locked --features cluster --lib --bins --test walls --test rbac --test classify
 
 generate: ## Print the CRDs again, then what follows from them
 	cargo run --locked --quiet -- crds > crds/.new && mv crds/.new crds/migrationruns.sluice.dev.yaml

@@ -1,0 +1,108 @@
+//! What all tests share: the client, kubectl, the database server, and who may stop the operator.
+
+use std::process::Command;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Api, Client};
+use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Namespace of the operator.
+pub const OPERATOR: &str = "sluice-system";
+/// Namespace of the database server that most tests share, each with a database of its own.
+const DATABASES: &str = "e2e-databases";
+pub const PASSWORD: &str = "only-for-trying-out";
+
+static OPERATOR_STATE: RwLock<()> = RwLock::const_new(());
+static DATABASE: OnceCell<()> = OnceCell::const_new();
+
+/// Held by a test that needs a running operator.
+pub async fn undisturbed() -> RwLockReadGuard<'static, ()> {
+    OPERATOR_STATE.read().await
+}
+
+/// Held by a test that stops or restarts the operator.
+pub async fn alone() -> RwLockWriteGuard<'static, ()> {
+    OPERATOR_STATE.write().await
+}
+
+pub async fn client() -> Client {
+    Client::try_default().await.expect("KUBECONFIG names a cluster")
+}
+
+/// Runs kubectl; what it printed, and whether it succeeded.
+pub fn try_kubectl(args: &[&str]) -> (bool, String) {
+    let output = Command::new("kubectl").args(args).output().expect("kubectl is on the PATH");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), text)
+}
+
+#[track_caller]
+pub fn kubectl(args: &[&str]) -> String {
+    let (succeeded, text) = try_kubectl(args);
+    assert!(succeeded, "kubectl {}: {text}", args.join(" "));
+    text
+}
+
+pub fn apply(namespace: &str, manifest: &serde_json::Value) {
+    use std::io::Write;
+    let mut child = Command::new("kubectl")
+        .args(["-n", namespace, "apply", "-f", "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("kubectl is on the PATH");
+    child.stdin.take().unwrap().write_all(manifest.to_string().as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "kubectl apply of {manifest}");
+}
+
+/// Starts the shared database server, once.
+pub async fn database_server() {
+    DATABASE
+        .get_or_init(|| async {
+            start_database(DATABASES);
+        })
+        .await;
+}
+
+/// A PostgreSQL of its own in a namespace.
+pub fn start_database(namespace: &str) {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/shop/kubernetes/database.yaml");
+    if !try_kubectl(&["get", "namespace", namespace]).0 {
+        kubectl(&["create", "namespace", namespace]);
+    }
+    kubectl(&["-n", namespace, "apply", "-f", manifest]);
+    kubectl(&["-n", namespace, "rollout", "status", "deployment/database", "--timeout=120s"]);
+}
+
+/// Runs SQL on a database of the shared server.
+pub fn sql(database: &str, statement: &str) -> String {
+    // By URL, since the server asks for the password on every connection over the network.
+    let url = format!("postgresql://postgres:{PASSWORD}@127.0.0.1:5432/{database}");
+    let args = ["-n", DATABASES, "exec", "deployment/database", "--", "psql", "-XqtA", &url, "-v", "ON_ERROR_STOP=1", "-c", statement];
+    kubectl(&args).trim().to_owned()
+}
+
+pub fn url(database: &str, password: &str) -> String {
+    format!("postgresql://postgres:{password}@database.{DATABASES}:5432/{database}")
+}
+
+/// Scales the operator and waits until it is so.
+pub async fn scale_operator(replicas: i32) {
+    kubectl(&["-n", OPERATOR, "scale", "deployment/sluice", &format!("--replicas={replicas}")]);
+    if replicas == 0 {
+        kubectl(&["-n", OPERATOR, "wait", "pod", "-l", "app.kubernetes.io/name=sluice", "--for=delete", "--timeout=60s"]);
+    } else {
+        kubectl(&["-n", OPERATOR, "rollout", "status", "deployment/sluice", "--timeout=60s"]);
+    }
+}
+
+/// Kills the operator's pods without grace, as a node's failure would, and waits for the next.
+pub async fn kill_operator() {
+    let pods = kubectl(&["-n", OPERATOR, "get", "pods", "-l", "app.kubernetes.io/name=sluice", "-o", "name"]);
+    for pod in pods.lines() {
+        kubectl(&["-n", OPERATOR, "delete", pod, "--grace-period=0", "--force"]);
+    }
+    kubectl(&["-n", OPERATOR, "rollout", "status", "deployment/sluice", "--timeout=60s"]);
+    let deployments: Api<Deployment> = Api::namespaced(client().await, OPERATOR);
+    assert_eq!(deployments.get("sluice").await.unwrap().status.unwrap().ready_replicas, Some(1));
+}
