@@ -37,6 +37,16 @@ pub fn database_lease(database_digest: &str) -> String {
     format!("sluice-db-{database_digest}")
 }
 
+/// A token as it is put on record: as written, but a long one by its beginning and its digest. Two that differ stay so.
+#[must_use]
+pub fn token(text: &str) -> String {
+    if text.chars().count() <= 128 {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(100).collect();
+    format!("{start}~{}", digest_hex(&[text]))
+}
+
 /// `text`, at most `max` characters of ASCII, not ending in a character that a name may not end in.
 #[must_use]
 pub fn cut(text: &str, max: usize) -> &str {
@@ -66,6 +76,14 @@ mod tests {
     fn a_digest_keeps_its_parts_apart() {
         assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
         assert_eq!(digest_hex(&["prod/shop"]).len(), 16);
+    }
+
+    #[test]
+    fn tokens_that_differ_stay_so_on_record() {
+        assert_eq!(token("try-1-"), "try-1-");
+        let (long, longer) = ("é".repeat(200), "é".repeat(201));
+        assert_ne!(token(&long), token(&longer));
+        assert_eq!(token(&long).chars().count(), 117);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{Decision, backoff, failure};
 use crate::api::names;
 use crate::api::release::inputs_digest;
 use crate::api::status::{Attempt, AttemptOutcome, CleanRecord, Failure, Triage};
+use crate::classify::Reason;
 
 /// The next thing to do for the active attempt.
 #[must_use]
@@ -23,7 +24,7 @@ pub fn go_on(observed: &Observed, attempt: &Attempt) -> Decision {
         JobSeen::Ours(job) if job.job.uid == attempt.migrate.uid => migrate(observed, attempt, job),
         JobSeen::Ours(_) | JobSeen::Stranger(_) | JobSeen::Absent => {
             let what = format!("Job {} is gone, and with it how its migration ended", attempt.migrate.job);
-            fail(observed, attempt, failure::unseen_end(attempt.number, &what, observed.now))
+            fail(observed, attempt, failure::unseen_end(Reason::KILLED, attempt.number, &what, observed.now))
         }
     }
 }
@@ -38,6 +39,9 @@ fn migrate(observed: &Observed, attempt: &Attempt, job: &JobView) -> Decision {
     match &job.container {
         ContainerSeen::Running(at) if attempt.migrate.started_at.is_none() => {
             Decision::rest().fact(Fact::MigrateStarted(*at))
+        }
+        ContainerSeen::Waiting(_) if job.suspended && attempt.migrate.started_at.is_some() => {
+            stopped(observed, attempt, job)
         }
         ContainerSeen::Waiting(_) if job.suspended => let_go(observed, job),
         ContainerSeen::Waiting(trouble) => awaits_start(observed, job, trouble.as_ref()),
@@ -68,6 +72,14 @@ fn let_go(observed: &Observed, job: &JobView) -> Decision {
     }
 }
 
+/// Somebody suspended the Job while its migration ran, which takes its pod away. Resumed, it would migrate a second time.
+fn stopped(observed: &Observed, attempt: &Attempt, job: &JobView) -> Decision {
+    let what = format!("Job {} was suspended while its migration ran", attempt.migrate.job);
+    let failed = failure::unseen_end(Reason::KILLED, attempt.number, &what, observed.now);
+    let deleted = Decision::rest().effect(Effect::DeleteJob(job.job.clone()));
+    Decision { effects: deleted.effects, ..fail(observed, attempt, failed) }
+}
+
 /// A pod that cannot start is named at once and given until the start deadline, since GitOps may still bring what is missing.
 fn awaits_start(observed: &Observed, job: &JobView, trouble: Option<&Trouble>) -> Decision {
     let limit = observed.spec.start_timeout();
@@ -83,27 +95,37 @@ fn awaits_start(observed: &Observed, job: &JobView, trouble: Option<&Trouble>) -
     }
 }
 
-/// The Job is finished and its pod says nothing of our container.
+/// The Job is finished and its pod says nothing of our container's end.
 fn ended_unseen(observed: &Observed, attempt: &Attempt, job: &JobView) -> Decision {
-    let waiting = observed.status.waiting.as_ref().filter(|_| attempt.migrate.started_at.is_none());
-    let failed = match (waiting, &job.container) {
-        (Some(waiting), ContainerSeen::Waiting(_)) => {
-            let trouble = Trouble {
-                reason: crate::classify::Reason::custom(waiting.reason.clone()),
-                message: waiting.message.clone(),
-            };
-            failure::of_start("Migrate", attempt.number, Some(&trouble), observed.now)
-        }
-        (None, ContainerSeen::Waiting(_)) if attempt.migrate.started_at.is_none() && job.deadline == Some(1) => {
-            failure::of_start("Migrate", attempt.number, None, observed.now)
-        }
-        _ => {
-            let why = job.failed.as_deref().unwrap_or("no reason given");
-            let what = format!("Job {} ended ({why}) and its pod is gone", attempt.migrate.job);
-            failure::unseen_end(attempt.number, &what, observed.now)
-        }
+    let failed = match never_started(observed, "Migrate", attempt, job) {
+        Some(failed) => failed,
+        None => unseen(observed, attempt, job),
     };
     fail(observed, attempt, failed)
+}
+
+/// The failure of a pod that this operator gave up at the start deadline. Only that proves that nothing ran: what was
+/// waited for when it was last looked may have come since, and a migration that ran unseen may be half done.
+fn never_started(observed: &Observed, step: &str, attempt: &Attempt, job: &JobView) -> Option<Failure> {
+    let record = if step == "Migrate" { Some(&attempt.migrate) } else { attempt.check.as_ref() };
+    let ContainerSeen::Waiting(trouble) = &job.container else { return None };
+    if job.deadline != Some(1) || record.is_some_and(|record| record.started_at.is_some()) {
+        return None;
+    }
+    let waited = || {
+        let waiting = observed.status.waiting.as_ref()?;
+        Some(Trouble { reason: Reason::custom(waiting.reason.clone()), message: waiting.message.clone() })
+    };
+    let trouble = trouble.clone().or_else(waited);
+    Some(failure::of_start(step, attempt.number, trouble.as_ref(), observed.now))
+}
+
+/// The failure of a Job that ended while nobody looked.
+fn unseen(observed: &Observed, attempt: &Attempt, job: &JobView) -> Failure {
+    let why = job.failed.as_deref().filter(|why| !why.is_empty()).unwrap_or("no reason given");
+    let reason = if why == "DeadlineExceeded" { Reason::DEADLINE } else { Reason::KILLED };
+    let what = format!("Job {} ended ({why}), and nobody saw how its container did", job.job.name);
+    failure::unseen_end(reason, attempt.number, &what, observed.now)
 }
 
 fn migrate_ended(observed: &Observed, attempt: &Attempt, job: &JobView, ended: &Ended) -> Decision {
@@ -132,6 +154,8 @@ fn check(observed: &Observed, attempt: &Attempt) -> Decision {
     }
     let job = match &observed.check {
         JobSeen::Ours(job) => job,
+        // Nothing waits for a triage once the spec has moved on.
+        JobSeen::Absent if superseded(observed) => return conclude_triage(None),
         JobSeen::Absent => {
             // It changes nothing, so one that was deleted is simply asked again.
             let name = check_name(observed, attempt);
@@ -139,15 +163,15 @@ fn check(observed: &Observed, attempt: &Attempt) -> Decision {
             return Decision::rest().effect(create).fact(Fact::CheckBegun { job: name });
         }
         JobSeen::Stranger(name) => {
-            return fail(observed, attempt, failure::of_taken_name(name, attempt.number, observed.now));
+            let failed = failure::of_taken_name("Check", name, attempt.number, observed.now);
+            return conclude_check(observed, attempt, failed);
         }
     };
     match &job.container {
         ContainerSeen::Ended(ended) => check_ended(observed, attempt, ended),
         _ if job.finished => {
-            let what = format!("Job {} ended and its pod is gone", job.job.name);
-            let failed =
-                Failure { step: "Check".to_owned(), ..failure::unseen_end(attempt.number, &what, observed.now) };
+            let failed = never_started(observed, "Check", attempt, job)
+                .unwrap_or_else(|| failure::as_check(unseen(observed, attempt, job)));
             conclude_check(observed, attempt, failed)
         }
         ContainerSeen::Waiting(trouble) => match awaits_start(observed, job, trouble.as_ref()) {
@@ -161,10 +185,8 @@ fn check(observed: &Observed, attempt: &Attempt) -> Decision {
 fn check_ended(observed: &Observed, attempt: &Attempt, ended: &Ended) -> Decision {
     let said = Fact::CheckEnded(Box::new(ended.clone()));
     if attempt.failure.is_some() {
-        return Decision::rest()
-            .fact(said)
-            .fact(Fact::Triaged(triage(ended)))
-            .fact(Fact::Concluded(AttemptOutcome::Failed));
+        let concluded = conclude_triage(Some(ended));
+        return Decision { facts: [vec![said], concluded.facts].concat(), ..concluded };
     }
     if failure::check_is_clean(observed, ended) {
         let at = ended.ended_at.unwrap_or(observed.now);
@@ -183,10 +205,16 @@ fn check_ended(observed: &Observed, attempt: &Attempt, ended: &Ended) -> Decisio
 
 fn conclude_check(observed: &Observed, attempt: &Attempt, failed: Failure) -> Decision {
     if attempt.failure.is_some() {
-        let unknown = Triage { outcome: "Unknown".to_owned(), ..Triage::default() };
-        return Decision::rest().fact(Fact::Triaged(unknown)).fact(Fact::Concluded(AttemptOutcome::Failed));
+        return conclude_triage(None);
     }
     fail(observed, attempt, failed)
+}
+
+/// The attempt has failed already, and that failure stays; what the database said is added to it, if it could be asked.
+fn conclude_triage(ended: Option<&Ended>) -> Decision {
+    let unknown = || Triage { outcome: "Unknown".to_owned(), ..Triage::default() };
+    let said = ended.map_or_else(unknown, triage);
+    Decision::rest().fact(Fact::Triaged(said)).fact(Fact::Concluded(AttemptOutcome::Failed))
 }
 
 /// Puts the failure on record, before anything else; then a triage, a retry, or rest.

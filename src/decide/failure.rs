@@ -7,6 +7,10 @@ use super::observed::{Ended, Observed, Trouble};
 use crate::api::status::Failure;
 use crate::classify::{Class, Confidence, Outcome, Reason, Verdict};
 
+/// What a check that was ended from outside means, and the way on.
+const LOST_ANSWER: &str = "The check was ended from outside and its answer is lost; migrate had ended well. Set the annotation \
+                           sluice.dev/retry to a new token to run both again.";
+
 /// The failure that a step's end means.
 #[must_use]
 pub fn of_step(step: &str, attempt: i32, ended: &Ended, now: Timestamp) -> Failure {
@@ -30,9 +34,15 @@ pub fn of_start(step: &str, attempt: i32, trouble: Option<&Trouble>, now: Timest
 
 /// The failure of a migration whose end nobody saw.
 #[must_use]
-pub fn unseen_end(attempt: i32, what: &str, now: Timestamp) -> Failure {
-    let verdict = Verdict::failed(Reason::KILLED, Confidence::Low, vec![what.to_owned()]);
+pub fn unseen_end(reason: Reason, attempt: i32, what: &str, now: Timestamp) -> Failure {
+    let verdict = Verdict::failed(reason, Confidence::Low, vec![what.to_owned()]);
     Failure { at: Some(Time(now)), ..of_verdict("Migrate", attempt, &verdict) }
+}
+
+/// The same of a check, which changes nothing: an answer that is lost, no more.
+#[must_use]
+pub fn as_check(failure: Failure) -> Failure {
+    Failure { step: "Check".to_owned(), message: LOST_ANSWER.to_owned(), ..failure }
 }
 
 /// The failure of a spec that cannot be obeyed.
@@ -52,7 +62,7 @@ pub fn of_spec(message: &str, now: Timestamp) -> Failure {
 
 /// The failure of a Job's name that is taken by something else.
 #[must_use]
-pub fn of_taken_name(job: &str, attempt: i32, now: Timestamp) -> Failure {
+pub fn of_taken_name(step: &str, job: &str, attempt: i32, now: Timestamp) -> Failure {
     Failure {
         class: Class::Config.to_string(),
         reason: Some("JobNameTaken".to_owned()),
@@ -62,7 +72,7 @@ pub fn of_taken_name(job: &str, attempt: i32, now: Timestamp) -> Failure {
             "a Job named {job} exists that this run does not own; it is left alone. Delete or rename it, then set the annotation \
              sluice.dev/retry to a new token"
         ),
-        step: "Migrate".to_owned(),
+        step: step.to_owned(),
         attempt,
         at: Some(Time(now)),
         ..Failure::default()
@@ -114,7 +124,7 @@ fn of_verdict(step: &str, attempt: i32, verdict: &Verdict) -> Failure {
         retryable: verdict.retryable,
         branch: Some(branch.to_string()),
         confidence: Some(verdict.confidence.to_string()),
-        message: message(verdict),
+        message: if step == "Check" && class == Class::Interrupted { LOST_ANSWER.to_owned() } else { message(verdict) },
         evidence: verdict.evidence.clone(),
         step: step.to_owned(),
         attempt,

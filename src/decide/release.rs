@@ -54,18 +54,15 @@ fn take_up(observed: &Observed) -> Option<Decision> {
 
 /// A token is taken once, whatever comes of it.
 fn take_retry(observed: &Observed) -> Option<Decision> {
-    let (token, by) = observed.run.retry.as_ref()?;
-    if token.is_empty() || observed.status.has_taken(token) {
+    let (wish, by) = observed.run.retry.as_ref()?;
+    let token = names::token(wish);
+    if token.is_empty() || observed.status.has_taken(&token) {
         return None;
     }
     let accepted = !observed.status.is_clean();
     let result = if accepted { "Accepted" } else { "NothingToRetry: the release is clean" };
-    let taken = Fact::RetryTaken(RetryTaken {
-        token: names::cut(token, 128).to_owned(),
-        at: Time(observed.now),
-        by: by.clone(),
-        result: result.to_owned(),
-    });
+    let taken =
+        Fact::RetryTaken(RetryTaken { token, at: Time(observed.now), by: by.clone(), result: result.to_owned() });
     let decision = Decision::rest().fact(taken);
     Some(if accepted { decision.fact(Fact::RetryAt(observed.now)) } else { decision })
 }
@@ -132,7 +129,7 @@ fn begin(observed: &Observed) -> Decision {
     let number = observed.next_attempt();
     let name = observed.job_name("migrate", number);
     if let JobSeen::Stranger(job) = &observed.migrate {
-        let failure = failure::of_taken_name(job, number, observed.now);
+        let failure = failure::of_taken_name("Migrate", job, number, observed.now);
         return Decision::rest().fact(Fact::Failed(Box::new(failure)));
     }
     Decision::rest()
