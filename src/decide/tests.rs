@@ -1,9 +1,13 @@
-//! A run's life as a table of observations and decisions, and the properties that hold for all of them.
+//! A run's life, told pass by pass; each rule as a table beside it, and the properties that hold for all that can be seen.
+
+mod attempt;
+mod properties;
+mod release;
+mod world;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use proptest::prelude::*;
 
 use super::observed::*;
 use super::*;
@@ -94,6 +98,21 @@ fn migrating() -> Observed {
     let decision = pass(&mut seen);
     assert!(decision.effects.iter().any(Effect::irreversible));
     seen
+}
+
+/// A decision in a line: its effects, then its facts.
+fn says(decision: &Decision) -> String {
+    let effects = decision.effects.iter().map(|effect| effect.name().to_owned());
+    let facts = decision.facts.iter().map(|fact| match fact {
+        Fact::Waits(reason, _) => format!("Waits {reason}"),
+        Fact::Failed(failure) => {
+            format!("Failed {}/{}", failure.class, failure.reason.as_deref().unwrap_or("-"))
+        }
+        Fact::Concluded(outcome) => format!("Concluded {outcome:?}"),
+        Fact::Triaged(triage) => format!("Triaged {}", triage.outcome),
+        other => format!("{other:?}").split(['(', ' ']).next().unwrap_or_default().to_owned(),
+    });
+    effects.chain(facts).collect::<Vec<_>>().join(", ")
 }
 
 const APPLIED: &str = "1 migration found in prisma/migrations\n\nApplying migration `20260101000000_init`\n\n\
@@ -295,109 +314,6 @@ fn a_stranger_under_our_name_is_refused_and_reported() {
     assert!(decision.effects.is_empty());
     assert!(seen.status.is_stalled());
     assert_eq!(seen.status.failure.as_ref().unwrap().reason.as_deref(), Some("JobNameTaken"));
-}
-
-fn any_container() -> impl Strategy<Value = ContainerSeen> {
-    prop_oneof![
-        Just(ContainerSeen::Waiting(None)),
-        Just(ContainerSeen::Waiting(Some(Trouble { reason: Reason::IMAGE_PULL, message: "m".into() }))),
-        Just(ContainerSeen::Running(None)),
-        Just(ended(APPLIED, 0, Step::Migrate)),
-        Just(ended(UNREACHABLE, 1, Step::Migrate)),
-        Just(ended(UNIQUE, 1, Step::Migrate)),
-        Just(ended("", 137, Step::Migrate)),
-    ]
-}
-
-#[derive(Clone, Debug)]
-struct Scene {
-    container: ContainerSeen,
-    absent: bool,
-    suspended: bool,
-    finished: bool,
-    lock: u8,
-    rival: bool,
-    ahead: bool,
-    suspend: bool,
-    seconds: i64,
-    image: u8,
-}
-
-fn any_scene() -> impl Strategy<Value = Scene> {
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (any_container(), flags, 0_u8..4, 0_i64..1000, 0_u8..8).prop_map(
-        |(container, (absent, suspended, finished, rival, ahead, suspend), lock, seconds, image)| Scene {
-            container,
-            absent,
-            suspended,
-            finished,
-            lock,
-            rival,
-            ahead,
-            suspend,
-            seconds,
-            image,
-        },
-    )
-}
-
-fn set(seen: &mut Observed, scene: &Scene) {
-    seen.now = seen.now.checked_add(jiff::SignedDuration::from_secs(scene.seconds)).unwrap();
-    let mut wanted = spec();
-    wanted.suspend = Some(scene.suspend);
-    if scene.image == 0 {
-        wanted.image = format!("shop:{}", seen.run.generation + 1);
-        seen.run.generation += 1;
-    } else {
-        wanted.image.clone_from(&seen.spec.image);
-    }
-    seen.spec = Arc::new(wanted);
-    seen.rival = scene.rival.then(|| "other".to_owned());
-    seen.ahead = scene.ahead.then(|| "other".to_owned());
-    seen.lock = match scene.lock {
-        0 => Lock::Free,
-        1 => Lock::Held { by: "other".into(), abandoned: None },
-        _ => lease(),
-    };
-    for step in ["migrate", "check"] {
-        let mut view = job(seen, step, scene.container.clone(), scene.suspended);
-        if let JobSeen::Ours(job) = &mut view {
-            job.finished = scene.finished;
-        }
-        let place = if step == "migrate" { &mut seen.migrate } else { &mut seen.check };
-        *place = if scene.absent { JobSeen::Absent } else { view };
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-    #[test]
-    fn whatever_is_seen_the_promises_hold(scenes in proptest::collection::vec(any_scene(), 1..30)) {
-        let mut seen = observed();
-        for scene in &scenes {
-            set(&mut seen, scene);
-            let before = seen.clone();
-            let decision = pass(&mut seen);
-            let irreversible = decision.effects.iter().filter(|effect| effect.irreversible()).count();
-            prop_assert!(irreversible <= 1);
-            for effect in &decision.effects {
-                if let Effect::ResumeJob(job) = effect {
-                    let active = before.status.active_attempt().expect("an attempt is on record");
-                    prop_assert_eq!(&active.migrate.uid, &job.uid);
-                    prop_assert!(matches!(before.lock, Lock::Mine(_)) && before.rival.is_none());
-                    prop_assert!(active.failure.is_none() && active.migrate.started_at.is_none());
-                }
-            }
-            // Deciding twice on the same world says the same.
-            prop_assert_eq!(format!("{:?}", decide(&before)), format!("{decision:?}"));
-            // Nothing is left unsaid: a run rests, waits, works or names why not.
-            prop_assert!(seen.status.summary.as_ref().is_some_and(|summary| !summary.is_empty()));
-            // Clean and stalled absorb: only another release or a token leads out.
-            if before.status.is_stalled() && before.status.release.as_ref().map(|r| &r.image) == Some(&before.spec.image) {
-                prop_assert!(seen.status.is_stalled());
-            }
-        }
-    }
 }
 
 #[test]
