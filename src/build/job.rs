@@ -8,14 +8,14 @@ use k8s_openapi::api::batch::v1::Job;
 use serde_json::{Value, json};
 
 use super::{labels_of, merge, refuse};
-use crate::api::labels;
 use crate::api::migration_run::RunTool;
+use crate::api::{MigrationRunSpec, labels};
 use crate::classify::Tool;
 use crate::decide::Observed;
 
-/// Longest command and arguments are the user's; what a tool brings is in its table.
+/// The tool as the classifier knows it, with its default commands.
 #[must_use]
-pub fn tool(spec: &crate::api::MigrationRunSpec) -> Tool {
+pub fn tool(spec: &MigrationRunSpec) -> Tool {
     match spec.tool_or_default() {
         RunTool::Prisma => Tool::Prisma,
         RunTool::Custom => Tool::Custom,
@@ -34,11 +34,21 @@ pub fn refusal(observed: &Observed) -> Option<String> {
         if command(observed, step).is_empty() {
             return Some(format!("{step}.command is required: the tool has none of its own"));
         }
-        if let Err(error) = typed(manifest(observed, step, "preflight", 1)) {
-            return Some(format!("podTemplate does not make a pod: {error}"));
+        if let Some(refusal) = no_pod(&manifest(observed, step, "preflight", 1)) {
+            return Some(refusal);
         }
     }
     None
+}
+
+/// Why a manifest does not make a Job as it is written.
+fn no_pod(manifest: &Value) -> Option<String> {
+    let template = |job: &Value| job.pointer("/spec/template").cloned().unwrap_or_default();
+    let read = typed(manifest.clone()).and_then(serde_json::to_value);
+    match read {
+        Ok(read) => refuse::unknown(&template(manifest), &template(&read), "podTemplate"),
+        Err(error) => Some(format!("podTemplate does not make a pod: {error}")),
+    }
 }
 
 /// The migrate Job, suspended: it is let go when its UID is on record.
@@ -128,18 +138,13 @@ fn for_step(patch: &Value, step: &str) -> Value {
 fn container(observed: &Observed, step: &str) -> Value {
     let spec = &observed.spec;
     let migrate = spec.migrate.as_ref();
-    let mut env = Vec::new();
-    if let Some(from) = &spec.database.url_from {
-        env.push(json!({ "name": spec.env_name(), "valueFrom": { "secretKeyRef": from.secret_key_ref } }));
-    }
-    env.extend(migrate.and_then(|m| m.env.as_ref()).into_iter().flatten().map(|variable| json!(variable)));
     let args = migrate.and_then(|m| m.args.as_ref()).filter(|_| step == "migrate");
     json!({
         "name": step,
         "image": spec.job_image(),
         "command": command(observed, step),
         "args": args.cloned().unwrap_or_default(),
-        "env": env,
+        "env": env(spec),
         "envFrom": migrate.and_then(|m| m.env_from.as_ref()).map(|from| json!(from)).unwrap_or_else(|| json!([])),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": { "requests": { "cpu": "50m", "memory": "128Mi" } },
@@ -150,6 +155,14 @@ fn container(observed: &Observed, step: &str) -> Value {
         },
         "volumeMounts": [{ "name": "tmp", "mountPath": "/tmp" }],
     })
+}
+
+/// The URL first, so that other variables may refer to it; a variable of the user's own under its name replaces it.
+fn env(spec: &MigrationRunSpec) -> Vec<Value> {
+    let own = spec.migrate.as_ref().and_then(|migrate| migrate.env.as_deref()).unwrap_or_default();
+    let from = spec.database.url_from.as_ref().filter(|_| own.iter().all(|variable| variable.name != spec.env_name()));
+    let url = from.map(|from| json!({ "name": spec.env_name(), "valueFrom": { "secretKeyRef": from.secret_key_ref } }));
+    url.into_iter().chain(own.iter().map(|variable| json!(variable))).collect()
 }
 
 fn command(observed: &Observed, step: &str) -> Vec<String> {
