@@ -1,5 +1,6 @@
 //! Each fact's mark on the record.
 
+use jiff::{RoundMode, TimestampRound, Unit};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::Applied;
@@ -135,8 +136,33 @@ fn end(step: &mut StepRecord, ended: &Ended, observed: &Observed) {
 
 /// A retry by Sluice itself counts against the limit; one that a person asked for (at once, now) starts the count again.
 fn retry_at(status: &mut MigrationRunStatus, at: jiff::Timestamp, observed: &Observed) {
-    status.next_attempt_at = Some(Time(at));
+    status.next_attempt_at = Some(stored(at, observed.now));
     if let Some(release) = &mut status.release {
         release.retries = if at > observed.now { release.retries.saturating_add(1) } else { 0 };
+    }
+}
+
+/// A time as the API server keeps it, in whole seconds: what the summary says of it must not change when it is read back.
+/// What is to come is rounded up, since a database that is down gains nothing from an attempt that is early.
+fn stored(at: jiff::Timestamp, now: jiff::Timestamp) -> Time {
+    let mode = if at > now { RoundMode::Ceil } else { RoundMode::Floor };
+    Time(at.round(TimestampRound::new().smallest(Unit::Second).mode(mode)).unwrap_or(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_time_of_the_next_attempt_reads_back_as_it_was_written(now in 0_i64..1 << 50, delay in 0_i64..1 << 40) {
+            let now = jiff::Timestamp::from_microsecond(now).unwrap();
+            let at = now + jiff::SignedDuration::from_micros(delay);
+            let on_record = stored(at, now);
+            let read: Time = serde_json::from_value(serde_json::json!(on_record)).unwrap();
+            prop_assert_eq!(&read, &on_record);
+            prop_assert_eq!(on_record.0 > now, delay > 0, "at once stays at once, later stays later");
+        }
     }
 }
