@@ -1,0 +1,191 @@
+//! One case's namespace: its run, its node, and what is there in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
+use kube::runtime::wait::await_condition;
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use sluice::api::status::{AttemptOutcome, Failure};
+use sluice::api::{MigrationRun, MigrationRunStatus, labels, names};
+
+use crate::cluster::Cluster;
+use crate::node::{Duty, Node, duty};
+use crate::story::Story;
+use crate::wire::LEADER_LEASE;
+
+/// The run's name.
+pub const RUN: &str = "shop";
+
+/// A namespace, which also is the operator's own.
+pub struct Scene {
+    pub cluster: Cluster,
+    pub namespace: String,
+    pub node: Node,
+}
+
+/// What a case is compared by: all that must not depend on what was done to the operator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ending {
+    pub step: Option<String>,
+    /// Type, status and reason.
+    pub conditions: Vec<[String; 3]>,
+    pub failure: Option<Blame>,
+    pub attempts: Vec<(i32, Option<AttemptOutcome>, Option<Blame>)>,
+    pub jobs: BTreeSet<Duty>,
+    pub pods: BTreeMap<Duty, usize>,
+    pub budgets: BTreeSet<String>,
+}
+
+/// What a failure says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blame {
+    pub class: String,
+    pub reason: Option<String>,
+    pub code: Option<String>,
+    pub migration: Option<String>,
+    pub triage: Option<String>,
+}
+
+/// What a late write must not touch. Versions of Jobs and pods are the Job controller's, which is slower than the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Marks {
+    run: (Option<String>, Option<String>),
+    jobs: BTreeSet<(String, Option<i64>)>,
+    pods: BTreeSet<String>,
+    leases: BTreeSet<String>,
+}
+
+impl Scene {
+    /// Makes the namespace `name`, its node and its run.
+    pub async fn open(cluster: &Cluster, name: &str, story: Story) -> Self {
+        let scene = Self {
+            cluster: cluster.clone(),
+            namespace: name.to_owned(),
+            node: Node::start(&cluster.client, name, story),
+        };
+        let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        Api::all(cluster.client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+        // Pods are refused without it, and the Job controller is slow to try again.
+        let exists = |account: Option<&ServiceAccount>| account.is_some();
+        await_condition(scene.api::<ServiceAccount>(), "default", exists).await.unwrap();
+        scene
+    }
+
+    pub async fn create_run(&self) {
+        let run = MigrationRun::new(RUN, Story::spec(&self.namespace));
+        self.api().create(&PostParams::default(), &run).await.unwrap();
+    }
+
+    /// The Lease of the election, held by nobody: one that a replica creates would look like a write of its work.
+    pub async fn create_leader_lease(&self) {
+        let metadata = ObjectMeta { name: Some(LEADER_LEASE.to_owned()), ..ObjectMeta::default() };
+        let lease = Lease { metadata, ..Lease::default() };
+        self.api().create(&PostParams::default(), &lease).await.unwrap();
+    }
+
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.cluster.client.clone(), &self.namespace)
+    }
+
+    /// Resolves when the run is finished and has given its database back.
+    pub async fn finished(&self) {
+        let finished = |run: Option<&MigrationRun>| run.is_some_and(|run| is_finished(&status(run)));
+        await_condition(self.api::<MigrationRun>(), RUN, finished).await.unwrap();
+        self.unlocked().await;
+    }
+
+    /// Resolves when nobody holds the database.
+    pub async fn unlocked(&self) {
+        let lease = names::database_lease(&names::digest_hex(&[&self.namespace]));
+        await_condition(self.api::<Lease>(), &lease, |lease: Option<&Lease>| lease.is_none()).await.unwrap();
+    }
+
+    /// Resolves when every Job that may run has ended, as far as the node is concerned.
+    pub async fn node_is_idle(&self) {
+        let going = self.list::<Job>().await.into_iter().filter(|job| {
+            let spec = job.spec.as_ref();
+            !spec.and_then(|spec| spec.suspend).unwrap_or(false)
+        });
+        self.node.end_alone(going.map(|job| duty(&job)).collect()).await;
+    }
+
+    pub async fn run(&self) -> MigrationRun {
+        self.api().get(RUN).await.unwrap()
+    }
+
+    pub async fn ending(&self) -> Ending {
+        let run = self.run().await;
+        let status = status(&run);
+        let conditions = status.conditions.iter().map(|is| [is.type_.clone(), is.status.clone(), is.reason.clone()]);
+        let attempts = status.attempts.iter().map(|is| (is.number, is.outcome, is.failure.as_ref().map(Blame::of)));
+        Ending {
+            step: status.step.clone(),
+            conditions: conditions.collect(),
+            failure: status.failure.as_ref().map(Blame::of),
+            attempts: attempts.collect(),
+            jobs: self.list::<Job>().await.iter().map(|job| expected(&run, job)).collect(),
+            pods: self.node.pods(),
+            budgets: self.list::<PodDisruptionBudget>().await.iter().map(duty).collect(),
+        }
+    }
+
+    pub async fn marks(&self) -> Marks {
+        let run = self.run().await;
+        let (jobs, pods, leases) = (self.list::<Job>().await, self.list::<Pod>().await, self.list::<Lease>().await);
+        let locks = leases.iter().filter(|lease| lease.labels().contains_key(labels::DATABASE));
+        Marks {
+            run: (run.uid(), run.resource_version()),
+            jobs: jobs.iter().map(|job| (job.uid().unwrap_or_default(), job.metadata.generation)).collect(),
+            pods: pods.iter().filter_map(ResourceExt::uid).collect(),
+            leases: locks.filter_map(ResourceExt::uid).collect(),
+        }
+    }
+
+    async fn list<K>(&self) -> Vec<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        self.api::<K>().list(&ListParams::default()).await.unwrap().items
+    }
+
+    /// Leaves nothing behind. Not waited for.
+    pub async fn close(self) {
+        let api: Api<Namespace> = Api::all(self.cluster.client.clone());
+        let _ = api.delete(&self.namespace, &DeleteParams::default()).await;
+    }
+}
+
+impl Blame {
+    fn of(failure: &Failure) -> Self {
+        let triage = failure.triage.as_ref().map(|triage| format!("{} {:?}", triage.outcome, triage.migration));
+        let Failure { class, reason, code, migration, .. } = failure.clone();
+        Self { class, reason, code, migration, triage }
+    }
+}
+
+fn status(run: &MigrationRun) -> MigrationRunStatus {
+    run.status.clone().unwrap_or_default()
+}
+
+fn is_finished(status: &MigrationRunStatus) -> bool {
+    status.conditions.iter().any(|condition| condition.type_ == "Finished" && condition.status == "True")
+}
+
+/// A Job's duty where its name is the one that such a Job must have, else the name itself.
+fn expected(run: &MigrationRun, job: &Job) -> String {
+    let duty = duty(job);
+    let (step, attempt) = duty.split_once('-').unwrap_or_default();
+    let generation = run.metadata.generation.unwrap_or_default();
+    let name = names::job(RUN, &run.uid().unwrap_or_default(), generation, step, attempt.parse().unwrap_or_default());
+    if job.name_any() == name { duty } else { job.name_any() }
+}
