@@ -219,16 +219,16 @@ fn conclude_triage(ended: Option<&Ended>) -> Decision {
 
 /// Puts the failure on record, before anything else; then a triage, a retry, or rest.
 fn fail(observed: &Observed, attempt: &Attempt, failed: Failure) -> Decision {
-    let triage = failure::needs_triage(&failed) && attempt.check.is_none() && !superseded(observed);
-    let retried = failure::retried(&failed);
-    let decision = Decision::rest().fact(Fact::Failed(Box::new(failed)));
-    if triage {
-        return decision;
+    if failure::needs_triage(&failed) && attempt.check.is_none() && !superseded(observed) {
+        return Decision::rest().fact(Fact::Failed(Box::new(failed)));
     }
-    let decision = decision.fact(Fact::Concluded(AttemptOutcome::Failed));
     let made = observed.status.release.as_ref().map_or(0, |release| release.retries);
     let bounds = observed.spec.retry();
-    if !retried || made >= bounds.limit {
+    let retried = failure::retried(&failed);
+    let exhausted = retried && made >= bounds.limit;
+    let failed = if exhausted { failure::exhausted(failed) } else { failed };
+    let decision = Decision::rest().fact(Fact::Failed(Box::new(failed))).fact(Fact::Concluded(AttemptOutcome::Failed));
+    if !retried || exhausted {
         return decision;
     }
     let delay = backoff::delay(&bounds, made, &observed.run.uid);

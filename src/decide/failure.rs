@@ -85,6 +85,18 @@ pub fn retried(failure: &Failure) -> bool {
     failure.retryable && [Class::Connectivity, Class::Runtime].iter().any(|class| failure.class == class.to_string())
 }
 
+/// A failure that would be tried again by itself, but has been often enough.
+#[must_use]
+pub fn exhausted(failure: Failure) -> Failure {
+    const BY_ITSELF: &str = "the same release is tried again by itself.";
+    const NO_MORE: &str = "no retry is left, so set the annotation sluice.dev/retry to a new token.";
+    let message = match failure.message.strip_suffix(BY_ITSELF) {
+        Some(before) => format!("{before}{NO_MORE}"),
+        None => format!("{} Here {NO_MORE}", failure.message),
+    };
+    Failure { message, ..failure }
+}
+
 /// Whether the database is asked after the failure, before a person is.
 #[must_use]
 pub fn needs_triage(failure: &Failure) -> bool {
@@ -145,5 +157,35 @@ fn message(verdict: &Verdict) -> String {
         (_, None) => "The log does not say what failed, or contradicts itself. Read the evidence, look at the database, then ship \
                       a corrected release or set the annotation sluice.dev/retry to a new token."
             .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::reason::REASONS;
+
+    #[test]
+    fn no_failure_that_is_not_tried_again_says_that_it_is() {
+        for entry in REASONS {
+            let verdict = Verdict::failed(Reason::custom(entry.name), Confidence::High, Vec::new());
+            let failure = of_verdict("Migrate", 1, &verdict);
+            let by_itself = |failure: &Failure| failure.message.contains("by itself");
+            assert!(retried(&failure) || !by_itself(&failure), "{}", failure.message);
+            let last = exhausted(failure);
+            assert!(!by_itself(&last) && last.message.contains("sluice.dev/retry"), "{}", last.message);
+        }
+    }
+
+    #[test]
+    fn only_what_cannot_have_executed_sql_is_tried_again() {
+        for entry in REASONS {
+            let verdict = Verdict::failed(Reason::custom(entry.name), Confidence::High, Vec::new());
+            let failure = of_verdict("Migrate", 1, &verdict);
+            let outside = matches!(entry.class, Class::Connectivity | Class::Runtime);
+            assert_eq!(retried(&failure), entry.retryable && outside, "{}", entry.name);
+            assert_eq!(needs_triage(&failure), !outside && !matches!(entry.class, Class::Permission | Class::Config));
+            assert!(!needs_triage(&of_verdict("Check", 1, &verdict)), "a check is not asked about itself");
+        }
     }
 }

@@ -32,7 +32,10 @@ fn announcement(fact: &Fact, before: &MigrationRunStatus, after: &MigrationRunSt
             let reason = failure.reason.clone().unwrap_or_else(|| failure.class.clone());
             Some(say(true, &reason, format!("{} failed: {}. {}", failure.step, failure.class, failure.message)))
         }
-        Fact::RetryAt(at) => Some(say(false, "RetryScheduled", format!("the next attempt starts at {at}"))),
+        Fact::RetryAt(at) => {
+            let at = after.next_attempt_at.as_ref().map_or(*at, |on_record| on_record.0);
+            Some(say(false, "RetryScheduled", format!("the next attempt starts at {at}")))
+        }
         Fact::Clean(_) => Some(say(false, "Clean", summary())),
         Fact::RetryTaken(taken) => Some(say(false, "RetryTaken", format!("token {}: {}", taken.token, taken.result))),
         _ => None,

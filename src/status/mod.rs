@@ -24,3 +24,6 @@ pub fn next(observed: &Observed, decision: &Decision, applied: &Applied) -> Migr
     situation::describe(&mut status, observed);
     status
 }
+
+#[cfg(test)]
+mod tests;

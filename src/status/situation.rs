@@ -1,9 +1,11 @@
 //! Step, summary and conditions: derived from the record, for people and for kstatus, Argo CD and Flux; never read back.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::MigrationRunStatus;
 use crate::api::conditions::{FINISHED, READY, RECONCILING, STALLED, SUCCEEDED, condition, merge};
+use crate::api::labels;
 use crate::api::status::Failure;
 use crate::decide::Observed;
 
@@ -39,15 +41,15 @@ pub fn of(status: &MigrationRunStatus, suspended: bool) -> Situation {
 /// Fills in what is derived.
 pub fn describe(status: &mut MigrationRunStatus, observed: &Observed) {
     let situation = of(status, observed.spec.suspended());
-    let (step, reason, summary) = words(status, situation);
+    let (step, reason, summary) = words(status, situation, observed.now);
     status.step = Some(step.to_owned());
     status.conditions = merge(&status.conditions, conditions(status, situation, &reason, &summary, observed));
     status.summary = Some(summary);
 }
 
-fn words(status: &MigrationRunStatus, situation: Situation) -> (&'static str, String, String) {
+fn words(status: &MigrationRunStatus, situation: Situation, now: Timestamp) -> (&'static str, String, String) {
     match situation {
-        Situation::Working => working(status),
+        Situation::Working => working(status, now),
         Situation::Suspended => {
             ("Suspended", "Suspended".into(), "Suspended: nothing new starts until spec.suspend is false.".into())
         }
@@ -59,7 +61,7 @@ fn words(status: &MigrationRunStatus, situation: Situation) -> (&'static str, St
     }
 }
 
-fn working(status: &MigrationRunStatus) -> (&'static str, String, String) {
+fn working(status: &MigrationRunStatus, now: Timestamp) -> (&'static str, String, String) {
     let waiting = status.waiting.as_ref().map(|waiting| (waiting.reason.clone(), waiting.message.clone()));
     if let Some(attempt) = status.active_attempt() {
         let triage = attempt.failure.is_some();
@@ -77,15 +79,21 @@ fn working(status: &MigrationRunStatus) -> (&'static str, String, String) {
             None => (step, step.into(), format!("Attempt {} of {}: {what}.", attempt.number, attempt.image)),
         };
     }
-    if let (Some(failure), Some(at)) = (&status.failure, &status.next_attempt_at) {
-        let name = name_of(failure);
-        return ("Backoff", "RetryScheduled".into(), format!("{name}; the next attempt starts by itself at {}.", at.0));
-    }
-    match waiting {
-        Some((reason, message)) => ("Queued", reason, format!("Queued: {message}.")),
-        None => ("Queued", "Queued".into(), "Queued.".into()),
+    match (waiting, &status.failure, &status.next_attempt_at) {
+        (Some((reason, message)), ..) => ("Queued", reason, format!("Queued: {message}.")),
+        (None, Some(failure), Some(at)) if at.0 > now => {
+            let summary = format!("{}; the next attempt starts by itself at {}.", name_of(failure), at.0);
+            ("Backoff", "RetryScheduled".into(), summary)
+        }
+        (None, Some(failure), _) => {
+            ("Queued", "RetryAccepted".into(), format!("{}; the next attempt starts now.", name_of(failure)))
+        }
+        (None, None, _) => ("Queued", "Queued".into(), "Queued.".into()),
     }
 }
+
+/// How a retry is asked for, where the failure's own words do not say it.
+const ASK: &str = "A retry is asked for by the annotation sluice.dev/retry with a new token.";
 
 fn stalled(status: &MigrationRunStatus) -> (&'static str, String, String) {
     let Some(failure) = &status.failure else {
@@ -97,7 +105,9 @@ fn stalled(status: &MigrationRunStatus) -> (&'static str, String, String) {
         _ => "AwaitRetry",
     };
     let of = failure.migration.as_ref().map(|name| format!(" in migration {name}")).unwrap_or_default();
-    (step, failure.class.clone(), format!("{}{of}. {}", name_of(failure), failure.message))
+    let by_spec = failure.reason.as_deref() == Some("InvalidSpec");
+    let way = if by_spec || failure.message.contains(labels::RETRY) { String::new() } else { format!(" {ASK}") };
+    (step, failure.class.clone(), format!("{}{of}. {}{way}", name_of(failure), failure.message))
 }
 
 fn name_of(failure: &Failure) -> String {
