@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -110,14 +110,7 @@ pub async fn run(
     });
     let filled = caches.clone();
     let wait = async move {
-        let runs = filled.runs.wait_until_ready().await;
-        let others = futures::join!(
-            filled.jobs.wait_until_ready(),
-            filled.pods.wait_until_ready(),
-            filled.leases.wait_until_ready(),
-            filled.events.wait_until_ready()
-        );
-        if runs.is_ok() && others.0.is_ok() && others.1.is_ok() && others.2.is_ok() && others.3.is_ok() {
+        if filled.filled().await.is_ok() && filled.runs.wait_until_ready().await.is_ok() {
             ready();
         }
     };
@@ -173,7 +166,19 @@ fn watch(client: &Client, settings: &Settings) -> (Streams, Caches) {
     let (events_store, events) = cached(scoped::<Event>(client, namespace), refused);
     let caches =
         Caches { runs: runs_store, jobs: jobs_store, pods: pods_store, leases: leases_store, events: events_store };
-    (Streams { runs, jobs, pods, leases, events }, caches)
+    (Streams { runs: last(&caches, runs), jobs, pods, leases, events }, caches)
+}
+
+/// Runs come when all else is there: a pass that began earlier would take a pod that it has not heard of for one that is gone.
+fn last(caches: &Caches, runs: Touched<GuardedRun>) -> Touched<GuardedRun> {
+    let caches = caches.clone();
+    let filled = async move {
+        match caches.filled().await {
+            Ok(()) => runs,
+            Err(_) => futures::stream::empty().boxed(),
+        }
+    };
+    filled.flatten_stream().boxed()
 }
 
 fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>

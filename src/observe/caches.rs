@@ -7,6 +7,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
+use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::api::{MigrationRun, labels};
@@ -32,6 +33,16 @@ pub struct Caches {
 }
 
 impl Caches {
+    /// Resolves when all that a run is judged by is here: every cache but that of the runs.
+    ///
+    /// # Errors
+    /// When the watches have ended before.
+    pub async fn filled(&self) -> Result<(), WriterDropped> {
+        let (jobs, pods) = (self.jobs.wait_until_ready(), self.pods.wait_until_ready());
+        let (leases, events) = (self.leases.wait_until_ready(), self.events.wait_until_ready());
+        futures::try_join!(jobs, pods, leases, events).map(|_| ())
+    }
+
     /// A run that can be read.
     #[must_use]
     pub fn run(&self, namespace: &str, name: &str) -> Option<MigrationRun> {
@@ -64,13 +75,8 @@ impl Caches {
     /// A Job's pod; the newest, should there ever be two.
     #[must_use]
     pub fn pod_of(&self, job: &Job) -> Option<Arc<Pod>> {
-        let uid = job.uid()?;
         let namespace = job.namespace();
-        let mut pods = self.pods.state_filter(|pod| {
-            pod.namespace() == namespace && pod.owner_references().iter().any(|owner| owner.uid == uid)
-        });
-        pods.sort_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
-        pods.pop()
+        newest_of(job, self.pods.state_filter(|pod| pod.namespace() == namespace))
     }
 
     /// Why a Job has no pod, as the Job controller's Events say.
@@ -84,4 +90,11 @@ impl Caches {
             if message.contains("exceeded quota") { Reason::QUOTA_EXCEEDED } else { Reason::ADMISSION_REFUSED };
         Some(Trouble { reason, message: crate::classify::redact::evidence(vec![message]).join(" ") })
     }
+}
+
+/// The newest of `pods` that is the Job's.
+pub fn newest_of<P: std::borrow::Borrow<Pod>>(job: &Job, pods: Vec<P>) -> Option<P> {
+    let uid = job.uid()?;
+    let its = pods.into_iter().filter(|pod| pod.borrow().owner_references().iter().any(|owner| owner.uid == uid));
+    its.max_by_key(|pod| pod.borrow().metadata.creation_timestamp.as_ref().map(|time| time.0))
 }

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
 use crate::api::{MigrationRun, labels, names};
@@ -19,6 +21,7 @@ use crate::build;
 use crate::classify::Step;
 use crate::decide::Observed;
 use crate::decide::observed::{ContainerSeen, JobRef, JobSeen, JobView, LeaseRef, Lock, RunIdentity};
+use crate::decide::release::since;
 use caches::Caches;
 
 /// Why an observation could not be made. The run is looked at again.
@@ -30,6 +33,9 @@ pub enum Error {
     /// A Job could not be read.
     #[error("failed to read job {1}: {0}")]
     ReadJob(#[source] Box<kube::Error>, String),
+    /// The pods of a Job could not be read.
+    #[error("failed to read the pods of job {1}: {0}")]
+    ReadPods(#[source] Box<kube::Error>, String),
     /// The database's Lease, or its holder, could not be read.
     #[error("failed to read lease {1}: {0}")]
     ReadLease(#[source] Box<kube::Error>, String),
@@ -42,6 +48,7 @@ impl Error {
         match self {
             Self::Stale(_) => "Stale",
             Self::ReadJob(..) => "ReadJob",
+            Self::ReadPods(..) => "ReadPods",
             Self::ReadLease(..) => "ReadLease",
         }
     }
@@ -172,27 +179,41 @@ impl Observer {
         if !ours {
             return Ok(JobSeen::Stranger(name.to_owned()));
         }
-        let container = self.container(observed, &job, step).await;
+        let container = self.container(observed, &job, step).await?;
         Ok(JobSeen::Ours(Box::new(view(&job, container))))
     }
 
-    async fn container(&self, observed: &Observed, job: &Job, step: Step) -> ContainerSeen {
-        let pod = self.caches.pod_of(job);
-        let trouble = self.caches.creation_trouble(job);
-        let seen = pod::container(pod.as_deref(), job, step, trouble);
+    async fn container(&self, observed: &Observed, job: &Job, step: Step) -> Result<ContainerSeen, Error> {
+        let seen = match self.cached_container(job, step) {
+            seen if decides(&seen, job, observed) => self.container_now(observed, job, step).await?,
+            seen => seen,
+        };
         let ended = match seen {
-            pod::Seen::Waiting(trouble) => return ContainerSeen::Waiting(trouble),
-            pod::Seen::Running(at) => return ContainerSeen::Running(at),
+            pod::Seen::Waiting(trouble) => return Ok(ContainerSeen::Waiting(trouble)),
+            pod::Seen::Running(at) => return Ok(ContainerSeen::Running(at)),
             pod::Seen::Ended(ended) => ended,
         };
         let tool = build::job::tool(&observed.spec);
         let (verdict, _) = log::read(&self.client, &observed.run.namespace, tool, step, &ended).await;
-        ContainerSeen::Ended(Box::new(crate::decide::observed::Ended {
+        Ok(ContainerSeen::Ended(Box::new(crate::decide::observed::Ended {
             started_at: ended.started_at,
             ended_at: ended.ended_at,
             exit_code: ended.exit_code,
             verdict,
-        }))
+        })))
+    }
+
+    fn cached_container(&self, job: &Job, step: Step) -> pod::Seen {
+        pod::container(self.caches.pod_of(job).as_deref(), job, step, self.caches.creation_trouble(job))
+    }
+
+    /// The container as the API server has it now.
+    async fn container_now(&self, observed: &Observed, job: &Job, step: Step) -> Result<pod::Seen, Error> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &observed.run.namespace);
+        let params = ListParams::default().labels(&format!("{}={}", labels::RUN_UID, observed.run.uid));
+        let pods = api.list(&params).await.map_err(|error| Error::ReadPods(Box::new(error), job.name_any()))?;
+        let pod = caches::newest_of(job, pods.items);
+        Ok(pod::container(pod.as_ref(), job, step, self.caches.creation_trouble(job)))
     }
 
     /// Finished Jobs of releases beyond the history's limit, oldest release first.
@@ -209,6 +230,18 @@ impl Observer {
             .filter(|job| finished(job).is_some() && job.metadata.deletion_timestamp.is_none())
             .map(|job| job_ref(job))
             .collect()
+    }
+}
+
+/// Whether something final follows from a container that has not ended, or has not started: the end of an attempt, or that
+/// of the Job. The cache of pods may be behind that of Jobs, so it is not believed then.
+fn decides(seen: &pod::Seen, job: &Job, observed: &Observed) -> bool {
+    let resumed_at = job.status.as_ref().and_then(|status| status.start_time.as_ref());
+    let overdue = || resumed_at.is_some_and(|at| since(at.0, observed.now) >= observed.spec.start_timeout());
+    match seen {
+        pod::Seen::Waiting(_) => finished(job).is_some() || overdue(),
+        pod::Seen::Running(_) => finished(job).is_some(),
+        pod::Seen::Ended(_) => false,
     }
 }
 
@@ -255,3 +288,6 @@ fn written_by(run: &MigrationRun) -> Option<String> {
     };
     run.metadata.managed_fields.as_ref()?.iter().find(wrote)?.manager.clone()
 }
+
+#[cfg(test)]
+mod tests;
