@@ -108,9 +108,10 @@ pub async fn run(
         recorder: Recorder::new(client, Reporter { controller: "sluice".into(), instance: None }),
         settings: settings.clone(),
     });
-    let filled = caches.clone();
+    let (runs, filled) = (caches.runs.clone(), caches.filled());
+    let runs_come_last = after(filled.clone(), streams.runs);
     let wait = async move {
-        if filled.filled().await.is_ok() && filled.runs.wait_until_ready().await.is_ok() {
+        if filled.await && runs.wait_until_ready().await.is_ok() {
             ready();
         }
     };
@@ -119,7 +120,7 @@ pub async fn run(
         move |labels: &std::collections::BTreeMap<String, String>| runs_of_database(&runs, labels)
     };
     let (of_job, of_lease, jobs) = (by_database(&caches), by_database(&caches), caches.jobs.clone());
-    let controller = Controller::for_stream(streams.runs, caches.runs.clone())
+    let controller = Controller::for_stream(runs_come_last, caches.runs.clone())
         .with_config(Config::default().concurrency(settings.concurrency))
         .graceful_shutdown_on(shutdown)
         .watches_stream(streams.jobs, move |job: Job| {
@@ -166,19 +167,12 @@ fn watch(client: &Client, settings: &Settings) -> (Streams, Caches) {
     let (events_store, events) = cached(scoped::<Event>(client, namespace), refused);
     let caches =
         Caches { runs: runs_store, jobs: jobs_store, pods: pods_store, leases: leases_store, events: events_store };
-    (Streams { runs: last(&caches, runs), jobs, pods, leases, events }, caches)
+    (Streams { runs, jobs, pods, leases, events }, caches)
 }
 
 /// Runs come when all else is there: a pass that began earlier would take a pod that it has not heard of for one that is gone.
-fn last(caches: &Caches, runs: Touched<GuardedRun>) -> Touched<GuardedRun> {
-    let caches = caches.clone();
-    let filled = async move {
-        match caches.filled().await {
-            Ok(()) => runs,
-            Err(_) => futures::stream::empty().boxed(),
-        }
-    };
-    filled.flatten_stream().boxed()
+fn after<K: Send + 'static>(filled: impl Future<Output = bool> + Send + 'static, touched: Touched<K>) -> Touched<K> {
+    filled.map(|filled| if filled { touched } else { futures::stream::empty().boxed() }).flatten_stream().boxed()
 }
 
 fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>

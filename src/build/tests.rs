@@ -36,6 +36,7 @@ fn observed(pod_template: Option<serde_json::Value>) -> Observed {
         ahead: None,
         rival: None,
         expired: Vec::new(),
+        kept_open: Vec::new(),
     }
 }
 

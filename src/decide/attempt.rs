@@ -84,8 +84,10 @@ fn stopped(observed: &Observed, attempt: &Attempt, job: &JobView) -> Decision {
 fn awaits_start(observed: &Observed, job: &JobView, trouble: Option<&Trouble>) -> Decision {
     let limit = observed.spec.start_timeout();
     let waited = job.resumed_at.map_or(Duration::ZERO, |at| since(at, observed.now));
-    let decision = match trouble {
-        Some(trouble) => Decision::wait(trouble.reason.as_str(), &trouble.message),
+    // Between two tries of the kubelet nothing is said: what it said last still holds.
+    let last = observed.status.waiting.as_ref().map(|waiting| (waiting.reason.as_str(), waiting.message.as_str()));
+    let decision = match trouble.map(|trouble| (trouble.reason.as_str(), trouble.message.as_str())).or(last) {
+        Some((reason, message)) => Decision::wait(reason, message),
         None => Decision::rest(),
     };
     match limit.checked_sub(waited).filter(|left| !left.is_zero()) {

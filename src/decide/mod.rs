@@ -71,10 +71,12 @@ pub fn decide(observed: &Observed) -> Decision {
         // Its Jobs end by themselves and the garbage collector does the rest; nothing new may start.
         return Decision::rest();
     }
-    match observed.status.active_attempt() {
+    let decision = match observed.status.active_attempt() {
         Some(active) => attempt::go_on(observed, active),
         None => release::go_on(observed),
-    }
+    };
+    // A sidecar that does not end by itself would keep the Job open until its deadline.
+    observed.kept_open.iter().fold(decision, |decision, job| decision.effect(Effect::EndJob(job.clone())))
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct Observed {
     pub rival: Option<String>,
     /// Finished Jobs of releases beyond the history's limit.
     pub expired: Vec<JobRef>,
+    /// Jobs whose step has ended, and is on record, while other containers of their pods keep them open.
+    pub kept_open: Vec<JobRef>,
 }
 
 /// Who a run is, and what people ask of it by annotations.

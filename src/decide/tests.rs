@@ -44,6 +44,7 @@ fn observed() -> Observed {
         ahead: None,
         rival: None,
         expired: Vec::new(),
+        kept_open: Vec::new(),
     }
 }
 

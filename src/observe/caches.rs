@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
-use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::api::{MigrationRun, labels};
@@ -33,14 +34,16 @@ pub struct Caches {
 }
 
 impl Caches {
-    /// Resolves when all that a run is judged by is here: every cache but that of the runs.
-    ///
-    /// # Errors
-    /// When the watches have ended before.
-    pub async fn filled(&self) -> Result<(), WriterDropped> {
-        let (jobs, pods) = (self.jobs.wait_until_ready(), self.pods.wait_until_ready());
-        let (leases, events) = (self.leases.wait_until_ready(), self.events.wait_until_ready());
-        futures::try_join!(jobs, pods, leases, events).map(|_| ())
+    /// Resolves when all that a run is judged by is here, which is every cache but that of the runs; with false, when the
+    /// watches have ended before. To be called once: a cache wakes only one of those who wait for it.
+    pub fn filled(&self) -> Shared<BoxFuture<'static, bool>> {
+        let caches = self.clone();
+        let filled = async move {
+            let (jobs, pods) = (caches.jobs.wait_until_ready(), caches.pods.wait_until_ready());
+            let (leases, events) = (caches.leases.wait_until_ready(), caches.events.wait_until_ready());
+            futures::try_join!(jobs, pods, leases, events).is_ok()
+        };
+        filled.boxed().shared()
     }
 
     /// A run that can be read.

@@ -65,6 +65,8 @@ pub struct Observer {
     pub watermarks: Watermarks,
     /// The operator's namespace, where the Leases are.
     pub namespace: String,
+    /// The only namespace that is watched; all where absent.
+    pub watch_namespace: Option<String>,
 }
 
 impl Observer {
@@ -80,6 +82,7 @@ impl Observer {
         let resting =
             observed.status.active_attempt().is_none() && (observed.status.is_clean() || observed.status.is_stalled());
         observed.lock = self.lock(&observed, &database).await?;
+        observed.kept_open = self.kept_open(&observed);
         if resting {
             observed.expired = self.expired(&observed);
         } else {
@@ -90,9 +93,27 @@ impl Observer {
                 observed.check = self.job(&observed, &check, Step::Check).await?;
             }
             observed.ahead = queue::ahead(&self.caches, &observed);
-            observed.rival = queue::rival(&self.caches, &observed, &database);
+            observed.rival = self.rival(&observed, &database).await?;
         }
         Ok(observed)
+    }
+
+    /// A Job of another run that works on the database. Where its absence would let something start, the cache is not believed.
+    async fn rival(&self, observed: &Observed, database: &str) -> Result<Option<String>, Error> {
+        let cached = queue::rival(&self.caches, observed, database, &self.caches.jobs.state());
+        let starts = observed.status.active_attempt().is_none()
+            && matches!(observed.lock, Lock::Mine(_) | Lock::Held { abandoned: Some(_), .. });
+        if cached.is_some() || !starts {
+            return Ok(cached);
+        }
+        let api: Api<Job> = match &self.watch_namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        };
+        let params = ListParams::default().labels(&format!("{}={database}", labels::DATABASE));
+        let jobs = api.list(&params).await.map_err(|error| Error::ReadJob(Box::new(error), "of the database".to_owned()))?;
+        let jobs: Vec<Arc<Job>> = jobs.items.into_iter().map(Arc::new).collect();
+        Ok(queue::rival(&self.caches, observed, database, &jobs))
     }
 
     fn blank(&self, run: &Arc<MigrationRun>, now: Timestamp) -> Observed {
@@ -116,6 +137,7 @@ impl Observer {
             ahead: None,
             rival: None,
             expired: Vec::new(),
+            kept_open: Vec::new(),
         }
     }
 
@@ -214,6 +236,21 @@ impl Observer {
         let pods = api.list(&params).await.map_err(|error| Error::ReadPods(Box::new(error), job.name_any()))?;
         let pod = caches::newest_of(job, pods.items);
         Ok(pod::container(pod.as_ref(), job, step, self.caches.creation_trouble(job)))
+    }
+
+    /// Jobs that only other containers keep open. Their step's end is on record: ending them takes the pod and its log away.
+    fn kept_open(&self, observed: &Observed) -> Vec<JobRef> {
+        let status = &observed.status;
+        let steps = status.attempts.iter().flat_map(|attempt| std::iter::once(&attempt.migrate).chain(&attempt.check));
+        let ended = steps.filter(|step| step.ended_at.is_some());
+        let jobs = ended.filter_map(|step| {
+            let job = self.caches.job(&observed.run.namespace, &step.job)?;
+            (job.uid().as_ref() == Some(&step.uid)).then_some(job)
+        });
+        jobs.filter(|job| finished(job).is_none() && !pod::given_up(job))
+            .filter(|job| self.caches.pod_of(job).is_some_and(|pod| pod::others_run(&pod)))
+            .map(|job| job_ref(&job))
+            .collect()
     }
 
     /// Finished Jobs of releases beyond the history's limit, oldest release first.

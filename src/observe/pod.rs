@@ -53,6 +53,7 @@ pub fn container(pod: Option<&Pod>, job: &Job, step: Step, no_pod: Option<Troubl
     let ours = status.container_statuses.iter().flatten().find(|container| container.name == name);
     let state = ours.and_then(|container| container.state.as_ref());
     match state {
+        Some(ContainerState { terminated: Some(end), .. }) if given_up(job) && never_ran(end) => Seen::Waiting(None),
         Some(ContainerState { terminated: Some(end), .. }) => {
             Seen::Ended(Box::new(terminated(pod, status, job, name, end)))
         }
@@ -61,6 +62,26 @@ pub fn container(pod: Option<&Pod>, job: &Job, step: Step, no_pod: Option<Troubl
         }
         _ => Seen::Waiting(trouble(status)),
     }
+}
+
+/// The Job was given up at the start deadline, by a deadline that no spec can ask for.
+pub fn given_up(job: &Job) -> bool {
+    job.spec.as_ref().and_then(|spec| spec.active_deadline_seconds) == Some(1)
+}
+
+/// Whether regular containers besides the step's still run; sidecars among the init containers end by themselves.
+#[must_use]
+pub fn others_run(pod: &Pod) -> bool {
+    let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref()).into_iter().flatten();
+    let mut states = containers.map(|container| (container.name.as_str(), container.state.as_ref()));
+    states.any(|(name, state)| {
+        !["migrate", "check"].contains(&name) && state.is_some_and(|state| state.running.is_some())
+    })
+}
+
+/// What the kubelet says of a container that it did not find when it took the pod away: an end without a beginning.
+fn never_ran(end: &ContainerStateTerminated) -> bool {
+    end.reason.as_deref() == Some("ContainerStatusUnknown") && end.started_at.is_none()
 }
 
 fn terminated(pod: &Pod, status: &PodStatus, job: &Job, container: &str, end: &ContainerStateTerminated) -> Terminated {
@@ -180,6 +201,16 @@ mod tests {
             let Seen::Waiting(trouble) = waiting(reason, message) else { panic!("{reason}") };
             assert_eq!(trouble.map(|trouble| trouble.reason), wanted, "{reason}");
         }
+    }
+
+    #[test]
+    fn an_end_without_a_beginning_proves_no_run_only_where_the_start_was_given_up() {
+        let status = json!({ "name": "migrate", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+            "state": { "terminated": { "exitCode": 137, "reason": "ContainerStatusUnknown" } } });
+        let job = |deadline: i64| serde_json::from_value(json!({ "spec": { "activeDeadlineSeconds": deadline, "template": {} } })).unwrap();
+        let seen = |deadline| container(Some(&pod(status.clone())), &job(deadline), Step::Migrate, None);
+        assert!(matches!(seen(1), Seen::Waiting(None)));
+        assert!(matches!(seen(600), Seen::Ended(_)));
     }
 
     #[test]

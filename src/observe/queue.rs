@@ -1,5 +1,7 @@
 //! Whose turn it is on a database.
 
+use std::sync::Arc;
+
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 
@@ -36,8 +38,8 @@ fn waits(run: &MigrationRun) -> Option<(&str, jiff::Timestamp)> {
 }
 
 /// A Job of another run that works on the database, or may be let go by a replica that has not heard yet.
-pub fn rival(caches: &Caches, observed: &Observed, database: &str) -> Option<String> {
-    let job = caches.jobs.find(|job| {
+pub fn rival(caches: &Caches, observed: &Observed, database: &str, jobs: &[Arc<Job>]) -> Option<String> {
+    let job = jobs.iter().find(|job| {
         let label = |key: &str| job.labels().get(key).map(String::as_str);
         label(labels::DATABASE) == Some(database)
             && label(labels::RUN_UID) != Some(observed.run.uid.as_str())

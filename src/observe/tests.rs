@@ -54,6 +54,7 @@ async fn observe(job_status: Value, cached: Option<Value>, actual: Value) -> Con
         },
         watermarks: Watermarks::default(),
         namespace: "a".into(),
+        watch_namespace: None,
     };
     let observed = observer.observe(&Arc::new(run), Timestamp::from_second(1000).unwrap()).await;
     match observed.unwrap().migrate {

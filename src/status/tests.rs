@@ -60,6 +60,7 @@ fn unseen() -> Observed {
         ahead: None,
         rival: None,
         expired: Vec::new(),
+        kept_open: Vec::new(),
     }
 }
 

@@ -78,7 +78,20 @@ pub fn start_database(namespace: &str) {
 pub fn sql(database: &str, statement: &str) -> String {
     // By URL, since the server asks for the password on every connection over the network.
     let url = format!("postgresql://postgres:{PASSWORD}@127.0.0.1:5432/{database}");
-    let args = ["-n", DATABASES, "exec", "deployment/database", "--", "psql", "-XqtA", &url, "-v", "ON_ERROR_STOP=1", "-c", statement];
+    let args = [
+        "-n",
+        DATABASES,
+        "exec",
+        "deployment/database",
+        "--",
+        "psql",
+        "-XqtA",
+        &url,
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-c",
+        statement,
+    ];
     kubectl(&args).trim().to_owned()
 }
 
@@ -90,7 +103,16 @@ pub fn url(database: &str, password: &str) -> String {
 pub async fn scale_operator(replicas: i32) {
     kubectl(&["-n", OPERATOR, "scale", "deployment/sluice", &format!("--replicas={replicas}")]);
     if replicas == 0 {
-        kubectl(&["-n", OPERATOR, "wait", "pod", "-l", "app.kubernetes.io/name=sluice", "--for=delete", "--timeout=60s"]);
+        kubectl(&[
+            "-n",
+            OPERATOR,
+            "wait",
+            "pod",
+            "-l",
+            "app.kubernetes.io/name=sluice",
+            "--for=delete",
+            "--timeout=60s",
+        ]);
     } else {
         kubectl(&["-n", OPERATOR, "rollout", "status", "deployment/sluice", "--timeout=60s"]);
     }

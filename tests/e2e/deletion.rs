@@ -17,16 +17,18 @@ fn go(world: &World, pod: &str) {
 
 /// The migrate container of this pod ended with 0.
 async fn ended_well(world: &World, pod: &str) {
-    world.until::<Pod>(pod, "migrate to end with 0", |pod| {
-        let Some(pod) = pod else { return false };
-        let containers = pod.status.as_ref().and_then(|status| status.container_statuses.clone()).unwrap_or_default();
-        let ended = containers.iter().find_map(|container| container.state.as_ref()?.terminated.clone());
-        ended.is_some_and(|ended| {
-            assert_eq!(ended.exit_code, 0, "the migration was killed");
-            true
+    world
+        .until::<Pod>(pod, "migrate to end with 0", |pod| {
+            let Some(pod) = pod else { return false };
+            let containers =
+                pod.status.as_ref().and_then(|status| status.container_statuses.clone()).unwrap_or_default();
+            let ended = containers.iter().find_map(|container| container.state.as_ref()?.terminated.clone());
+            ended.is_some_and(|ended| {
+                assert_eq!(ended.exit_code, 0, "the migration was killed");
+                true
+            })
         })
-    })
-    .await;
+        .await;
 }
 
 async fn refuses_everything(world: &World, pod: &str) {
@@ -89,8 +91,12 @@ async fn deleting_the_namespace_lets_the_migration_end() {
     go(&world, &pod);
     ended_well(&world, &pod).await;
     let namespaces: Api<Namespace> = Api::all(world.client.clone());
-    let gone = kube::runtime::wait::await_condition(namespaces, &world.namespace, |found: Option<&Namespace>| found.is_none());
-    tokio::time::timeout(std::time::Duration::from_secs(120), gone).await.expect("the namespace goes by itself").unwrap();
+    let gone =
+        kube::runtime::wait::await_condition(namespaces, &world.namespace, |found: Option<&Namespace>| found.is_none());
+    tokio::time::timeout(std::time::Duration::from_secs(120), gone)
+        .await
+        .expect("the namespace goes by itself")
+        .unwrap();
 }
 
 #[tokio::test]
@@ -123,10 +129,11 @@ async fn a_run_created_again_waits_for_the_job_that_still_runs() {
     let pod = world.migrating("app", 1).await.name_any();
     world.kubectl(&["delete", "mrun", "app", "--cascade=background"]);
     world.script("app", "echo again", json!({ "database": { "id": format!("{}/app", world.namespace) } }));
-    world.status("app", "to wait for the old Job", |status| {
-        status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "DatabaseBusy")
-    })
-    .await;
+    world
+        .status("app", "to wait for the old Job", |status| {
+            status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "DatabaseBusy")
+        })
+        .await;
     assert_eq!(world.pods("app", "migrate").await.len(), 1, "a second migration beside the first");
     go(&world, &pod);
     world.clean("app").await;

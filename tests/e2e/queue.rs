@@ -35,7 +35,14 @@ async fn a_job_under_our_name_that_is_not_ours_is_left_alone() {
     let name = sluice::api::names::job("app", &uid, 2, "migrate", 1);
     world.kubectl(&["create", "job", &name, "--image=localhost/busybox:1", "--", "sleep", "600"]);
     let before = world.kubectl(&["get", "job", &name, "-o", "jsonpath={.metadata.uid}{.spec}"]);
-    world.kubectl(&["patch", "mrun", "app", "--type=merge", "-p", r#"{"spec":{"suspend":false,"migrate":{"command":["echo"]}}}"#]);
+    world.kubectl(&[
+        "patch",
+        "mrun",
+        "app",
+        "--type=merge",
+        "-p",
+        r#"{"spec":{"suspend":false,"migrate":{"command":["echo"]}}}"#,
+    ]);
     let status = world.stalled("app").await;
     assert_eq!(failure(&status), ("Config".into(), "JobNameTaken".into()), "{:?}", status.failure);
     assert_eq!(world.kubectl(&["get", "job", &name, "-o", "jsonpath={.metadata.uid}{.spec}"]), before);

@@ -30,7 +30,10 @@ async fn a_clean_run_migrates_once_and_the_same_applied_again_does_nothing() {
         status.clean.as_ref().is_some_and(|clean| clean.image.ends_with(":1.1")) && condition(status, "Ready") == "True"
     });
     assert_eq!(status.await.observed_generation, 3);
-    assert_eq!(cluster::sql("clean", "SELECT count(*) FROM information_schema.columns WHERE column_name = 'currency'"), "1");
+    assert_eq!(
+        cluster::sql("clean", "SELECT count(*) FROM information_schema.columns WHERE column_name = 'currency'"),
+        "1"
+    );
 }
 
 #[tokio::test]
@@ -52,16 +55,21 @@ async fn finished_jobs_of_the_last_releases_are_kept() {
     let world = World::new("history").await;
     for release in ["1", "2", "3"] {
         world.script("app", &format!("echo {release}"), json!({ "history": { "limit": 2 } }));
-        world.status("app", "clean", |status| {
-            status.observed_generation.to_string() == release && condition(status, "Ready") == "True"
-        })
-        .await;
+        world
+            .status("app", "clean", |status| {
+                status.observed_generation.to_string() == release && condition(status, "Ready") == "True"
+            })
+            .await;
     }
     let kept = |generation: &str| {
         let selector = format!("sluice.dev/generation={generation}");
         world.kubectl(&["get", "jobs", "-l", &selector, "-o", "name"]).lines().count()
     };
-    world.until::<k8s_openapi::api::batch::v1::Job>(&first_job(&world).await, "the oldest Jobs to go", |job| job.is_none()).await;
+    world
+        .until::<k8s_openapi::api::batch::v1::Job>(&first_job(&world).await, "the oldest Jobs to go", |job| {
+            job.is_none()
+        })
+        .await;
     assert_eq!((kept("2"), kept("3")), (2, 2));
 }
 
@@ -98,10 +106,16 @@ async fn a_native_sidecar_and_a_plain_one_keep_no_job_open() {
     world.script("app", "echo migrated", json!({ "podTemplate": template }));
     world.clean("app").await;
     for job in world.job_names("app").await {
-        world.until::<k8s_openapi::api::batch::v1::Job>(&job, "the Job to end", |job| {
-            let conditions = job.and_then(|job| job.status.as_ref()).and_then(|status| status.conditions.clone()).unwrap_or_default();
-            conditions.iter().any(|condition| ["Complete", "Failed"].contains(&condition.type_.as_str()) && condition.status == "True")
-        })
-        .await;
+        world
+            .until::<k8s_openapi::api::batch::v1::Job>(&job, "the Job to end", |job| {
+                let conditions = job
+                    .and_then(|job| job.status.as_ref())
+                    .and_then(|status| status.conditions.clone())
+                    .unwrap_or_default();
+                conditions.iter().any(|condition| {
+                    ["Complete", "Failed"].contains(&condition.type_.as_str()) && condition.status == "True"
+                })
+            })
+            .await;
     }
 }

@@ -50,7 +50,11 @@ async fn an_image_that_cannot_be_pulled_is_named() {
     let world = World::new("image").await;
     let more = json!({ "image": "localhost/nowhere:9", "startTimeout": "5s", "recovery": { "retry": { "limit": 0 } } });
     world.script("app", "true", more);
-    world.status("app", "ImagePull", |status| status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "ImagePull")).await;
+    world
+        .status("app", "ImagePull", |status| {
+            status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "ImagePull")
+        })
+        .await;
     let status = world.stalled("app").await;
     assert_eq!(failure(&status), ("Runtime".into(), "ImagePull".into()));
     assert!(status.failure.unwrap().retryable);
@@ -62,10 +66,11 @@ async fn a_pod_that_finds_no_node_is_named() {
     let world = World::new("unschedulable").await;
     let more = json!({ "startTimeout": "4s", "podTemplate": { "spec": { "nodeSelector": { "no": "such-node" } } } });
     world.script("app", "true", more);
-    world.status("app", "Unschedulable", |status| {
-        status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "Unschedulable")
-    })
-    .await;
+    world
+        .status("app", "Unschedulable", |status| {
+            status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "Unschedulable")
+        })
+        .await;
     assert_eq!(failure(&world.stalled("app").await), ("Runtime".into(), "Unschedulable".into()));
 }
 
@@ -74,15 +79,17 @@ async fn a_quota_that_is_used_up_is_named_and_waited_for() {
     let _operator = undisturbed().await;
     let world = World::new("quota").await;
     world.kubectl(&["create", "quota", "none", "--hard=pods=0"]);
-    world.until::<ResourceQuota>("none", "the quota in force", |quota| {
-        quota.and_then(|quota| quota.status.as_ref()).is_some_and(|status| status.hard.is_some())
-    })
-    .await;
+    world
+        .until::<ResourceQuota>("none", "the quota in force", |quota| {
+            quota.and_then(|quota| quota.status.as_ref()).is_some_and(|status| status.hard.is_some())
+        })
+        .await;
     world.script("app", "true", json!({}));
-    world.status("app", "QuotaExceeded", |status| {
-        status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "QuotaExceeded")
-    })
-    .await;
+    world
+        .status("app", "QuotaExceeded", |status| {
+            status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "QuotaExceeded")
+        })
+        .await;
     world.kubectl(&["delete", "quota", "none"]);
     world.clean("app").await;
 }
@@ -94,10 +101,11 @@ async fn a_pod_that_admission_refuses_is_named() {
     cluster::kubectl(&["label", "namespace", &world.namespace, "pod-security.kubernetes.io/enforce=restricted"]);
     let privileged = json!({ "spec": { "volumes": [{ "name": "root", "hostPath": { "path": "/" } }] } });
     world.script("app", "true", json!({ "startTimeout": "4s", "podTemplate": privileged }));
-    world.status("app", "AdmissionRefused", |status| {
-        status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "AdmissionRefused")
-    })
-    .await;
+    world
+        .status("app", "AdmissionRefused", |status| {
+            status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "AdmissionRefused")
+        })
+        .await;
     assert_eq!(failure(&world.stalled("app").await), ("Runtime".into(), "AdmissionRefused".into()));
     // Without the volume the same pod meets the restricted standard.
     world.kubectl(&["patch", "mrun", "app", "--type=json", "-p", r#"[{"op":"remove","path":"/spec/podTemplate"}]"#]);
@@ -124,7 +132,14 @@ async fn a_pod_template_that_breaks_the_contract_is_refused_in_words() {
     assert_eq!(condition(&status, "Ready"), "False");
     assert!(world.job_names("app").await.is_empty());
     tokio::time::timeout(Duration::from_secs(60), async {
-        world.kubectl(&["patch", "mrun", "app", "--type=json", "-p", r#"[{"op":"remove","path":"/spec/podTemplate"}]"#]);
+        world.kubectl(&[
+            "patch",
+            "mrun",
+            "app",
+            "--type=json",
+            "-p",
+            r#"[{"op":"remove","path":"/spec/podTemplate"}]"#,
+        ]);
         world.clean("app").await;
     })
     .await

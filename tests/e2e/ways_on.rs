@@ -12,15 +12,25 @@ async fn each_token_is_taken_once() {
     world.script("app", "echo broken; exit 3", json!({}));
     world.stalled("app").await;
     world.retry("app", "one");
-    let status = world.status("app", "a second attempt", |status| status.attempts.len() == 2 && condition(status, "Stalled") == "True").await;
+    let status = world
+        .status("app", "a second attempt", |status| {
+            status.attempts.len() == 2 && condition(status, "Stalled") == "True"
+        })
+        .await;
     assert_eq!(status.retries.len(), 1);
     world.retry("app", "two");
-    world.status("app", "a third attempt", |status| status.attempts.len() == 3 && condition(status, "Stalled") == "True").await;
+    world
+        .status("app", "a third attempt", |status| status.attempts.len() == 3 && condition(status, "Stalled") == "True")
+        .await;
     // A token that was taken before is not news.
     world.retry("app", "one");
     world.kubectl(&["label", "mrun", "app", "seen=yes"]);
     world.retry("app", "three");
-    let status = world.status("app", "a fourth attempt", |status| status.attempts.len() == 4 && condition(status, "Stalled") == "True").await;
+    let status = world
+        .status("app", "a fourth attempt", |status| {
+            status.attempts.len() == 4 && condition(status, "Stalled") == "True"
+        })
+        .await;
     assert_eq!(status.retries.iter().map(|taken| taken.token.as_str()).collect::<Vec<_>>(), ["one", "two", "three"]);
 }
 
@@ -32,7 +42,8 @@ async fn another_release_is_taken_up_when_the_running_job_has_ended() {
     let pod = world.migrating("app", 1).await;
     world.script("app", "echo second", json!({}));
     let status = world.clean("app").await;
-    let outcomes: Vec<String> = status.attempts.iter().map(|attempt| format!("{:?}", attempt.outcome.unwrap())).collect();
+    let outcomes: Vec<String> =
+        status.attempts.iter().map(|attempt| format!("{:?}", attempt.outcome.unwrap())).collect();
     assert_eq!(outcomes, ["Superseded", "Clean"]);
     let first = world.kubectl(&["get", "pod", pod.metadata.name.as_deref().unwrap(), "-o", "jsonpath={.status.phase}"]);
     assert_eq!(first, "Succeeded", "the running migration was ended by a change of spec");

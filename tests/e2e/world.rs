@@ -125,9 +125,17 @@ impl World {
     }
 
     /// Waits until the run's status satisfies.
-    pub async fn status(&self, name: &str, what: &str, satisfied: impl Fn(&MigrationRunStatus) -> bool) -> MigrationRunStatus {
-        let run: Option<MigrationRun> =
-            self.until(name, what, |run: Option<&MigrationRun>| run.and_then(|run| run.status.as_ref()).is_some_and(&satisfied)).await;
+    pub async fn status(
+        &self,
+        name: &str,
+        what: &str,
+        satisfied: impl Fn(&MigrationRunStatus) -> bool,
+    ) -> MigrationRunStatus {
+        let run: Option<MigrationRun> = self
+            .until(name, what, |run: Option<&MigrationRun>| {
+                run.and_then(|run| run.status.as_ref()).is_some_and(&satisfied)
+            })
+            .await;
         run.and_then(|run| run.status).unwrap()
     }
 
@@ -142,7 +150,9 @@ impl World {
     /// Waits until the run's migrate container runs; the pod.
     pub async fn migrating(&self, name: &str, attempt: i32) -> Pod {
         self.status(name, "migrate to run", |status| {
-            status.active_attempt().is_some_and(|active| active.number == attempt && active.migrate.started_at.is_some())
+            status
+                .active_attempt()
+                .is_some_and(|active| active.number == attempt && active.migrate.started_at.is_some())
         })
         .await;
         let mut pods = self.pods(name, "migrate").await;
@@ -191,7 +201,11 @@ impl World {
 }
 
 pub fn condition(status: &MigrationRunStatus, kind: &str) -> String {
-    status.conditions.iter().find(|condition| condition.type_ == kind).map_or_else(String::new, |condition| condition.status.clone())
+    status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == kind)
+        .map_or_else(String::new, |condition| condition.status.clone())
 }
 
 /// Class and reason of the run's failure.
