@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::batch::v1::Job;
-use kube::ResourceExt;
-use kube::api::{ListParams, Patch, PatchParams};
-use kube::runtime::wait::await_condition;
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use crate::node::Duty;
@@ -31,12 +29,24 @@ pub async fn disturbed(scene: &Scene, fault: Fault, wanted: &Ending) -> Result<(
     operator.wire.struck().await;
     if let Kind::StopBefore | Kind::StopAfter | Kind::StopLong = fault.kind {
         drop(operator);
+        let mut next = None;
         if fault.kind == Kind::StopLong {
-            scene.node_is_idle().await;
+            scene.node.hurry();
+            scene.jobs_end().await;
+            next = Some(Fault { kind: Kind::SlowPods, at: 0 });
         }
-        operator = Operator::start(&scene.cluster, &scene.namespace, None);
+        operator = Operator::start(&scene.cluster, &scene.namespace, next);
     }
     operator.looked(1).await;
+    scene.finished().await;
+    same(&scene.ending().await, wanted)
+}
+
+/// The operator never hears of a pod, only of Jobs.
+pub async fn unwatched(scene: &Scene, fault: Fault, wanted: &Ending) -> Result<(), String> {
+    scene.node.hurry();
+    scene.create_run().await;
+    let _operator = Operator::start(&scene.cluster, &scene.namespace, Some(fault));
     scene.finished().await;
     same(&scene.ending().await, wanted)
 }
@@ -57,7 +67,7 @@ pub async fn settled(scene: &Scene, _: Fault, wanted: &Ending) -> Result<(), Str
     scene.create_run().await;
     let operator = Operator::start(&scene.cluster, &scene.namespace, None);
     scene.finished().await;
-    let jobs = jobs_that_ended(scene).await;
+    let jobs = scene.jobs_end().await;
     let before = operator.wire.writes().len();
     for look in 0..LOOKS {
         let touch = json!({ "metadata": { "annotations": { "example.org/touched": look.to_string() } } });
@@ -81,22 +91,6 @@ pub async fn settled(scene: &Scene, _: Fault, wanted: &Ending) -> Result<(), Str
         }
     }
     same(&scene.ending().await, wanted)
-}
-
-/// Names of the Jobs, when the Job controller has done with all of them.
-async fn jobs_that_ended(scene: &Scene) -> Vec<String> {
-    let api = scene.api::<Job>();
-    let names: Vec<String> =
-        api.list(&ListParams::default()).await.unwrap().items.iter().map(ResourceExt::name_any).collect();
-    for name in &names {
-        let ended = |job: Option<&Job>| {
-            let conditions = job.and_then(|job| job.status.as_ref()).and_then(|status| status.conditions.as_ref());
-            let mut conditions = conditions.into_iter().flatten();
-            conditions.any(|is| ["Complete", "Failed"].contains(&is.type_.as_str()) && is.status == "True")
-        };
-        await_condition(api.clone(), name, ended).await.unwrap();
-    }
-    names
 }
 
 /// Whether no step of an attempt has had two pods.

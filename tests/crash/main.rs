@@ -45,6 +45,11 @@ async fn a_replica_that_still_believes_to_lead_changes_nothing_when_it_thaws() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_watch_of_pods_does_not_change_the_end() {
+    sweep(&Story::ALL, &[Kind::Unwatched], case::unwatched).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_operators_that_both_lead_end_as_one() {
     sweep(&Story::ALL, &[Kind::Twin], case::twins).await;
 }

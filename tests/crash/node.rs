@@ -33,10 +33,7 @@ struct Shared {
     story: Story,
     /// UIDs of all pods that ever were.
     pods: Mutex<BTreeMap<Duty, BTreeSet<String>>>,
-    /// What has ended.
-    ended: watch::Sender<BTreeSet<Duty>>,
-    /// Whether a migration ends without waiting until the operator has seen it run.
-    alone: watch::Sender<bool>,
+    hurry: watch::Sender<bool>,
 }
 
 impl Node {
@@ -46,8 +43,7 @@ impl Node {
             namespace: namespace.to_owned(),
             story,
             pods: Mutex::default(),
-            ended: watch::Sender::new(BTreeSet::new()),
-            alone: watch::Sender::new(false),
+            hurry: watch::Sender::new(false),
         });
         Self { task: tokio::spawn(shared.clone().run()), shared }
     }
@@ -57,10 +53,9 @@ impl Node {
         self.shared.pods.lock().unwrap().iter().map(|(duty, uids)| (duty.clone(), uids.len())).collect()
     }
 
-    /// From now on nobody is waited for; resolves when all of `duties` have ended.
-    pub async fn end_alone(&self, duties: BTreeSet<Duty>) {
-        self.shared.alone.send_replace(true);
-        self.shared.ended.subscribe().wait_for(|ended| duties.is_subset(ended)).await.unwrap();
+    /// From now on a migration ends without waiting until the operator has seen it run.
+    pub fn hurry(&self) {
+        self.shared.hurry.send_replace(true);
     }
 }
 
@@ -96,10 +91,10 @@ impl Shared {
         let started = json!(jiff::Timestamp::now().to_string());
         self.say(&pod, "Running", &step, json!({ "running": { "startedAt": started } })).await;
         if step == "migrate" {
-            let mut alone = self.alone.subscribe();
+            let mut hurry = self.hurry.subscribe();
             tokio::select! {
                 () = self.seen_to_run(attempt) => {}
-                _ = alone.wait_for(|alone| *alone) => {}
+                _ = hurry.wait_for(|hurry| *hurry) => {}
             }
         }
         let (code, last_lines) = self.story.end_of(&step, attempt);
@@ -107,9 +102,6 @@ impl Shared {
         let ended = json!({ "exitCode": code, "reason": reason, "startedAt": started,
             "finishedAt": jiff::Timestamp::now().to_string(), "message": last_lines });
         self.say(&pod, phase, &step, json!({ "terminated": ended })).await;
-        self.ended.send_modify(|all| {
-            all.insert(duty(&pod));
-        });
     }
 
     async fn seen_to_run(&self, attempt: i32) {

@@ -7,7 +7,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
+use kube::api::{ListParams, ObjectMeta, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -110,13 +110,20 @@ impl Scene {
         await_condition(self.api::<Lease>(), &lease, |lease: Option<&Lease>| lease.is_none()).await.unwrap();
     }
 
-    /// Resolves when every Job that may run has ended, as far as the node is concerned.
-    pub async fn node_is_idle(&self) {
-        let going = self.list::<Job>().await.into_iter().filter(|job| {
-            let spec = job.spec.as_ref();
-            !spec.and_then(|spec| spec.suspend).unwrap_or(false)
-        });
-        self.node.end_alone(going.map(|job| duty(&job)).collect()).await;
+    /// Resolves with the names of the Jobs that were let go, when the Job controller has done with all of them.
+    pub async fn jobs_end(&self) -> Vec<String> {
+        let suspended = |job: &Job| job.spec.as_ref().and_then(|spec| spec.suspend).unwrap_or(false);
+        let jobs = self.list::<Job>().await.into_iter().filter(|job| !suspended(job));
+        let names: Vec<String> = jobs.map(|job| job.name_any()).collect();
+        for name in &names {
+            let ended = |job: Option<&Job>| {
+                let conditions = job.and_then(|job| job.status.as_ref()).and_then(|status| status.conditions.as_ref());
+                let mut conditions = conditions.into_iter().flatten();
+                conditions.any(|is| ["Complete", "Failed"].contains(&is.type_.as_str()) && is.status == "True")
+            };
+            await_condition(self.api::<Job>(), name, ended).await.unwrap();
+        }
+        names
     }
 
     pub async fn run(&self) -> MigrationRun {
@@ -156,12 +163,6 @@ impl Scene {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
     {
         self.api::<K>().list(&ListParams::default()).await.unwrap().items
-    }
-
-    /// Leaves nothing behind. Not waited for.
-    pub async fn close(self) {
-        let api: Api<Namespace> = Api::all(self.cluster.client.clone());
-        let _ = api.delete(&self.namespace, &DeleteParams::default()).await;
     }
 }
 

@@ -7,6 +7,9 @@ use std::time::Instant;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::DeleteParams;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
@@ -36,7 +39,7 @@ pub async fn undisturbed(story: Story) -> (Vec<String>, Ending) {
     let scene = Scene::open(&cluster, &name, story).await;
     let writes = timeout(PATIENCE, case::undisturbed(&scene)).await.expect("an undisturbed run does not end");
     let ending = scene.ending().await;
-    scene.close().await;
+    close(&cluster, &name).await;
     told(story, &ending);
     say(&format!("{}: {} writes: {}", story.name(), writes.len(), writes.join(", ")));
     played.insert(story, (writes.clone(), ending.clone()));
@@ -64,27 +67,40 @@ where
     C: AsyncFn(&Scene, Fault, &Ending) -> Result<(), String>,
 {
     let cluster = Cluster::connect().await;
-    let mut wrong = Vec::new();
+    let (mut wrong, mut done) = (Vec::new(), Vec::new());
     for story in stories {
         let (writes, wanted) = undisturbed(*story).await;
         let begun = Instant::now();
         let faults = kinds.iter().flat_map(|kind| {
-            let last = if matches!(kind, Kind::Twin | Kind::Settled) { 1 } else { writes.len() };
-            (1..=last).map(|at| Fault { kind: *kind, at })
+            let at = if kind.is_at_a_write() { 1..=writes.len() } else { 0..=0 };
+            at.map(|at| Fault { kind: *kind, at })
         });
         let mut playing: FuturesUnordered<_> =
             faults.map(|fault| play(&cluster, *story, fault, &case, &wanted)).collect();
         let cases = playing.len();
         while let Some(end) = playing.next().await {
-            wrong.extend(end.err());
+            match end {
+                Ok(namespace) => done.push(namespace),
+                Err(why) => wrong.push(why),
+            }
         }
         let seconds = begun.elapsed().as_secs_f64();
         say(&format!("{} {kinds:?}: {cases} cases in {seconds:.1} s", story.name()));
     }
+    // Last, since it keeps a cluster busy; not waited for. What went wrong is left to be looked at.
+    for namespace in done {
+        close(&cluster, &namespace).await;
+    }
     assert!(wrong.is_empty(), "{} cases went wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-async fn play<C>(cluster: &Cluster, story: Story, fault: Fault, case: &C, wanted: &Ending) -> Result<(), String>
+async fn close(cluster: &Cluster, namespace: &str) {
+    let api: Api<Namespace> = Api::all(cluster.client.clone());
+    let _ = api.delete(namespace, &DeleteParams::background()).await;
+}
+
+/// The case's namespace, or what went wrong in it.
+async fn play<C>(cluster: &Cluster, story: Story, fault: Fault, case: &C, wanted: &Ending) -> Result<String, String>
 where
     C: AsyncFn(&Scene, Fault, &Ending) -> Result<(), String>,
 {
@@ -97,12 +113,8 @@ where
         Err(_) => Err(format!("not in time, left as {}", serde_json::json!(scene.run().await.status))),
     };
     match result {
-        // What went wrong is left to be looked at.
         Err(why) => Err(format!("{name} (namespace {namespace}): {why}")),
-        Ok(()) => {
-            scene.close().await;
-            Ok(())
-        }
+        Ok(()) => Ok(namespace),
     }
 }
 

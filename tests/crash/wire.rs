@@ -1,8 +1,9 @@
 //! The operator's connection: counts its writes, and does one of them an injury.
 
-use std::future::pending;
+use std::future::{pending, ready};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body as Answer;
 use futures::future::BoxFuture;
@@ -17,6 +18,9 @@ use tower::{BoxError, Layer, Service, ServiceExt};
 /// The Lease by which replicas elect their leader; its renewals are not counted.
 pub const LEADER_LEASE: &str = "sluice-leader";
 
+/// How much later than all else pods are listed: time enough to act without them.
+const SLOW: Duration = Duration::from_millis(300);
+
 /// What a case does to the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -24,7 +28,8 @@ pub enum Kind {
     StopBefore,
     /// Stopped just after the write is answered; another starts at once.
     StopAfter,
-    /// Stopped just after the write is answered; another starts when all that was let go has ended.
+    /// Stopped just after the write is answered; another starts when all Jobs that were let go are finished, and hears of
+    /// their pods last.
     StopLong,
     /// The write is made, and answered by 503.
     Unavailable,
@@ -32,13 +37,24 @@ pub enum Kind {
     Conflict,
     /// Every request waits, from just before the write until [`Wire::thaw`].
     Freeze,
+    /// No write is injured, but the watch of pods is silent.
+    Unwatched,
+    /// No write is injured, but pods are listed late.
+    SlowPods,
     /// Nothing is injured, but another operator does the same work.
     Twin,
     /// Nothing is injured, and afterwards nothing may be written.
     Settled,
 }
 
-/// What happens at which write, counted from 1.
+impl Kind {
+    /// Whether there is a case for every write.
+    pub fn is_at_a_write(self) -> bool {
+        !matches!(self, Self::Unwatched | Self::SlowPods | Self::Twin | Self::Settled)
+    }
+}
+
+/// What happens at which write, counted from 1; at none where the kind has no such thing.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
     pub kind: Kind,
@@ -100,10 +116,22 @@ impl Wire {
         self.0.fault.filter(|fault| fault.at == writes.len()).map(|fault| fault.kind)
     }
 
+    /// Holds reads of pods up, where that is the fault.
+    fn hinder(&self, request: &Request<Body>) -> BoxFuture<'static, ()> {
+        let of_pods = request.method() == Method::GET && request.uri().path().ends_with("/pods");
+        let watches = request.uri().query().unwrap_or_default().contains("watch=true");
+        match self.0.fault.map(|fault| fault.kind) {
+            Some(Kind::Unwatched) if of_pods && watches => pending().boxed(),
+            Some(Kind::SlowPods) if of_pods && !watches => tokio::time::sleep(SLOW).boxed(),
+            _ => ready(()).boxed(),
+        }
+    }
+
     async fn carry(self, inner: Shared, request: Request<Body>) -> Result<Response<Answer>, BoxError> {
         self.pass().await;
+        self.hinder(&request).await;
         match self.injury(&request) {
-            None | Some(Kind::Twin | Kind::Settled) => send(inner, request).await,
+            None | Some(Kind::Unwatched | Kind::SlowPods | Kind::Twin | Kind::Settled) => send(inner, request).await,
             Some(Kind::StopBefore) => {
                 self.shut();
                 pending().await
