@@ -7,7 +7,7 @@ use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::{Event, ObjectReference, Pod};
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, DeserializeGuard, error_boundary::InvalidObject};
 use kube::runtime::controller::{Action, Config, Controller};
@@ -98,6 +98,7 @@ pub async fn run(
             caches: caches.clone(),
             watermarks: watermarks.clone(),
             namespace: settings.namespace.clone(),
+            watch_namespace: settings.watch_namespace.clone(),
         },
         applier: Applier {
             client: client.clone(),
@@ -328,6 +329,7 @@ async fn tell(
     after: &MigrationRunStatus,
     operator: &Operator,
 ) {
+    let job = job_of(run, after);
     for said in announcements(facts, before, after) {
         tracing::info!(reason = said.reason, "{}", said.note);
         let event = Announced {
@@ -335,12 +337,26 @@ async fn tell(
             reason: said.reason,
             note: Some(said.note),
             action: "Reconcile".into(),
-            secondary: None,
+            secondary: job.clone(),
         };
         if let Err(error) = operator.recorder.publish(&event, &run.object_ref(&())).await {
             tracing::warn!(%error, "failed to write an event");
         }
     }
+}
+
+/// The Job of the attempt that an Event speaks of. Events are folded when they agree in all but their note, and each attempt
+/// has something else to say.
+fn job_of(run: &MigrationRun, status: &MigrationRunStatus) -> Option<ObjectReference> {
+    let migrate = &status.current_attempt()?.migrate;
+    Some(ObjectReference {
+        api_version: Some("batch/v1".to_owned()),
+        kind: Some("Job".to_owned()),
+        namespace: run.namespace(),
+        name: Some(migrate.job.clone()),
+        uid: Some(migrate.uid.clone()),
+        ..ObjectReference::default()
+    })
 }
 
 /// A run that cannot be read is told so by name; what it holds is not printed, since it may be a secret put in the wrong place.
