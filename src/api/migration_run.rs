@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::status::MigrationRunStatus;
 
-/// One release's migrations on one database: launches the migrate Job, one at a time per database, judges what came of
-/// it, tries again by itself where nothing but time was missing, and keeps what happened in status.
+/// What is wanted: which release's migrations, on which database, run how. Sluice starts a migrate Job when no other run
+/// works on that database, then a check Job that asks whether all is applied, and writes what came of it to status. A
+/// changed spec is taken up when the running Job has ended; a release that is clean already is not migrated again.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "sluice.dev",
@@ -48,11 +49,12 @@ use super::status::MigrationRunStatus;
 pub struct MigrationRunSpec {
     /// The release that carries the migrations, as in the Deployment: registry, repository and tag or digest.
     #[schemars(length(min = 1, max = 512))]
-    #[x_kube(validation = Rule::new("!self.contains(' ')").message("an image has no spaces: write it as in the Deployment, such as ghcr.io/acme/shop:2.41.0"))]
+    #[x_kube(validation = Rule::new("!self.matches('\\\\s')").message("an image has no spaces: write it as in the Deployment, such as ghcr.io/acme/shop:2.41.0"))]
     pub image: String,
 
-    /// The migration tool, which gives the default commands, the sentence that `check` must say, and the rules by which a
-    /// failure is read. Default: Prisma.
+    /// The migration tool. It gives the default commands, what `check` must say where nothing is pending, and the rules by
+    /// which a failure is read. Prisma: npx prisma migrate deploy, then npx prisma migrate status. Custom: commands of your
+    /// own, in migrate.command and check.command; failures are read from the database's error codes. Default: Prisma.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<RunTool>,
 
@@ -67,19 +69,22 @@ pub struct MigrationRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
 
-    /// A partial PodTemplateSpec that is merged over the pod of every Job as `kubectl patch` would: containers, env,
-    /// volumes and the like by name. The container of Sluice is called `migrate` or `check`; its command is set by
-    /// `migrate.command` and `check.command`, not here. Refused: restartPolicy, hostPID, hostIPC, hostNetwork and whatever
-    /// else would break the promise that a migration runs once.
+    /// A partial PodTemplateSpec that is laid over the pod of every Job, as `kubectl patch` would: containers, variables and
+    /// volumes by their names, other lists as a whole, and null takes a field away. Sluice's own container is called
+    /// `migrate` in the one Job and `check` in the other; write it under its name to give it resources, variables or
+    /// mounts. Any other name is a sidecar; one that has to end with the step belongs into initContainers, with
+    /// restartPolicy Always. Commands and images of Sluice's containers are not written here but in migrate and check. What
+    /// would start a migration twice or end it midway is refused, and so is a field that Kubernetes does not have: the run
+    /// then stalls, with a summary that says what to write instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub pod_template: Option<serde_json::Value>,
 
-    /// How long the pod of a step may take until its container starts, before the attempt fails as Config or Runtime. Long
-    /// enough for a Secret that GitOps brings later, or an image that is still being pushed. Between 1s and 24h. Default: 10m.
+    /// How long the pod of a step may take until its container starts; then the attempt has failed. Long enough for a Secret
+    /// that GitOps brings later, or an image that is still being pushed. A duration between 1s and 24h. Default: 10m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "duration")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('24h')").message("startTimeout must be between 1s and 24h"))]
+    #[x_kube(validation = duration_up_to("24h", "startTimeout"))]
     pub start_timeout: Option<Duration>,
 
     /// What Sluice does by itself after a failure.
@@ -90,18 +95,18 @@ pub struct MigrationRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 
-    /// What is kept after a release is done.
+    /// What is kept when a release is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
 }
 
-/// Tools whose commands and messages Sluice knows.
+/// Tools whose commands and messages Sluice knows. The field's description tells them apart: one beside each name would
+/// take its place in the schema.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub enum RunTool {
-    /// `npx prisma migrate deploy`, then `npx prisma migrate status`.
     #[default]
     Prisma,
-    /// Commands of your own; failures are read from the database's error codes alone.
     Custom,
 }
 
@@ -109,23 +114,25 @@ pub enum RunTool {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Database {
-    /// Where the Jobs get the database's URL. The operator never reads it. Absent where the pod has other means (an IAM
-    /// token, Vault, a file).
+    /// Where the Jobs get the database's URL; the operator never reads it. Leave it out where the pod has other means, such
+    /// as an IAM token, Vault or a file, and write `id` instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url_from: Option<UrlFrom>,
 
     /// Name of the environment variable that holds the URL in the Jobs. Default: DATABASE_URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$"))]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z_][A-Za-z0-9_]*$')").message("envName is the name of an environment variable: write letters, digits and underscores, such as DATABASE_URL"))]
     pub env_name: Option<String>,
 
-    /// What is locked: runs with the same id never migrate at the same time, in whichever namespace. Give one explicitly
-    /// where several namespaces or Secrets lead to one database. Default: <namespace>/<secret>/<key>.
+    /// The name under which the database is locked: runs with the same id never migrate at the same time, in whichever
+    /// namespace they are. Write one where several namespaces or Secrets lead to the same database, such as prod/shop.
+    /// Default: <namespace>/<secret>/<key> of urlFrom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub id: Option<String>,
 
-    /// The database's engine. Helps to read failures; nothing is refused by it. Default: found from the log.
+    /// The database's engine, where you want it on record; nothing is refused by it. Default: found from the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
 }
@@ -165,22 +172,23 @@ pub struct SecretKeyRef {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Migrate {
-    /// Image of the Jobs, where the migrations are not in the release's own image. Default: spec.image.
+    /// Image of both Jobs, where the migrations are not in the release's own image. Default: spec.image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
 
-    /// Command that migrates; it replaces the image's entrypoint. Default: from `tool` (Prisma: npx prisma migrate deploy).
+    /// Command that migrates, a word an item; it replaces the image's entrypoint. Default: that of `tool`, for Prisma
+    /// [npx, prisma, migrate, deploy].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub command: Option<Vec<String>>,
 
-    /// Arguments after the command. Default: none.
+    /// Arguments after the command. For `check`, write them into check.command. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub args: Option<Vec<String>>,
 
-    /// More environment variables, for `migrate` and `check`.
+    /// More environment variables, for `migrate` and `check`. One that has the name of the URL's variable replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub env: Option<Vec<EnvVar>>,
@@ -190,11 +198,12 @@ pub struct Migrate {
     #[schemars(length(max = 64))]
     pub env_from: Option<Vec<EnvFromSource>>,
 
-    /// How long the migration may run. When it is over (together with spec.startTimeout, since a Job has one deadline) the
-    /// migration is killed and counts as Interrupted: write it generously. Between 1s and 168h. Default: 30m.
+    /// How long the migration may run. A Job has one deadline: at the end of this time and spec.startTimeout together the
+    /// migration is killed, wherever it is, and a person has to look at the database. Write it generously. A duration
+    /// between 1s and 168h, such as 90s, 30m or 2h. Default: 30m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "duration")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('168h')").message("migrate.timeout must be between 1s and 168h"))]
+    #[x_kube(validation = duration_up_to("168h", "migrate.timeout"))]
     pub timeout: Option<Duration>,
 
     /// Whether an image that carries no migrations at all counts as clean. Default: false, since it is mostly a path that
@@ -207,15 +216,16 @@ pub struct Migrate {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// Command that checks and changes nothing. Default: from `tool` (Prisma: npx prisma migrate status).
+    /// Command that changes nothing and exits with 0 only where nothing is pending and nothing has failed. Default: that of
+    /// `tool`, for Prisma [npx, prisma, migrate, status].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub command: Option<Vec<String>>,
 
-    /// How long it may run. Between 1s and 24h. Default: 5m.
+    /// How long it may run. A duration between 1s and 24h. Default: 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "duration")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('24h')").message("check.timeout must be between 1s and 24h"))]
+    #[x_kube(validation = duration_up_to("24h", "check.timeout"))]
     pub timeout: Option<Duration>,
 }
 
@@ -232,36 +242,48 @@ pub struct Recovery {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {
-    /// How many times an attempt is repeated. 0: never. Default: 10.
+    /// How many times a release is tried again before the run stalls; 0 is never. A retry that a person asks for starts the
+    /// count again. Default: 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub limit: Option<i32>,
 
-    /// Delay before the first retry; it doubles with each. Between 1s and 1h. Default: 5s.
+    /// Delay before the first retry; it doubles with each, and up to half of it is taken off, so that many runs do not come
+    /// back at once. A duration between 1s and 1h. Default: 5s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "duration")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('1h')").message("initialDelay must be between 1s and 1h"))]
+    #[x_kube(validation = duration_up_to("1h", "initialDelay"))]
     pub initial_delay: Option<Duration>,
 
-    /// The longest delay. Between 1s and 24h. Default: 5m.
+    /// The longest delay, though never shorter than initialDelay. A duration between 1s and 24h. Default: 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "duration")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('24h')").message("maxDelay must be between 1s and 24h"))]
+    #[x_kube(validation = duration_up_to("24h", "maxDelay"))]
     pub max_delay: Option<Duration>,
 }
 
 /// What is kept after a release is done.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// Releases whose finished Jobs, and with them their logs, are kept. Default: 3.
+    /// How many releases keep their finished Jobs, and with them their logs; Jobs of older releases are deleted. Default: 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 50))]
     pub limit: Option<i32>,
 }
 
-/// A duration of Go's kind, in units that people write; the bounds stand beside each field as CEL.
+/// A duration of Go's kind, in units that people write; form and bounds stand beside each field as CEL, whose message says
+/// what to write.
 fn duration(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({ "type": "string", "maxLength": 32, "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$" })
+    schemars::json_schema!({ "type": "string", "maxLength": 32 })
+}
+
+/// The rule of a duration between a second and `most`.
+fn duration_up_to(most: &str, field: &str) -> kube::core::Rule {
+    let form = r"^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$";
+    kube::core::Rule::new(format!(
+        "self.matches('{form}') && duration(self) >= duration('1s') && duration(self) <= duration('{most}')"
+    ))
+    .message(format!("{field} must be a duration between 1s and {most}: write it such as 90s or 30m").as_str())
 }
 
 /// An object whose fields are judged by the operator: a whole PodTemplateSpec in the schema would be larger than the

@@ -53,6 +53,36 @@ mod tests {
         }
     }
 
+    /// Another digest would be another release: every clean run of a cluster would be migrated again by the next operator.
+    #[test]
+    fn digests_stay_the_same_from_one_operator_to_the_next() {
+        let full = serde_json::json!({
+            "image": "shop:1",
+            "tool": "Custom",
+            "database": {
+                "id": "prod/shop", "envName": "DB_URL", "engine": "PostgreSQL",
+                "urlFrom": { "secretKeyRef": { "name": "shop-db", "key": "URL" } },
+            },
+            "migrate": {
+                "image": "m:1", "command": ["a"], "args": ["b"], "timeout": "1h", "allowEmpty": true,
+                "env": [{ "name": "A", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }],
+                "envFrom": [{ "configMapRef": { "name": "c" } }],
+            },
+            "check": { "command": ["c"], "timeout": "90s" },
+            "startTimeout": "2m",
+            "podTemplate": { "spec": { "serviceAccountName": "x" } },
+        });
+        let full: MigrationRunSpec = serde_json::from_value(full).unwrap();
+        assert_eq!(
+            (release_digest(&spec(), "a"), inputs_digest(&spec(), "a")),
+            ("146985be56fdd3f3".into(), "0a385a7a221e677b".into())
+        );
+        assert_eq!(
+            (release_digest(&full, "a"), inputs_digest(&full, "a")),
+            ("82d256d3cb82fb40".into(), "e299f566ba7ba824".into())
+        );
+    }
+
     #[test]
     fn what_does_not_bear_on_an_attempt_changes_neither_digest() {
         let mut other = spec();

@@ -13,7 +13,7 @@ pub const ATTEMPTS_KEPT: usize = 10;
 /// How many retry tokens are remembered, so that none is taken twice.
 pub const TOKENS_KEPT: usize = 20;
 
-/// What is known of a run.
+/// What Sluice has done and found; nobody else writes here.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct MigrationRunStatus {
@@ -45,7 +45,7 @@ pub struct MigrationRunStatus {
     /// When the next attempt starts by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Time>,
-    /// What a step cannot start for.
+    /// What the run waits for, where it cannot go on at once; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
     /// Retry tokens that were taken, the newest last.
@@ -82,7 +82,7 @@ impl Default for MigrationRunStatus {
 pub struct ReleaseRecord {
     /// The release's image.
     pub image: String,
-    /// What is locked while it is migrated.
+    /// The name under which the database is locked.
     pub database_id: String,
     /// Digest of image, database and commands.
     pub digest: String,
@@ -103,7 +103,7 @@ pub struct ReleaseRecord {
 pub struct CleanRecord {
     /// The release's image.
     pub image: String,
-    /// What was locked.
+    /// The name under which the database was locked.
     pub database_id: String,
     /// Digest of the release.
     pub digest: String,
@@ -126,7 +126,8 @@ pub struct Attempt {
     /// The step that asks the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<StepRecord>,
-    /// How it ended; absent while it goes on.
+    /// How it ended; absent while it goes on. Clean: the database is clean. Failed: see `failure`. Superseded: migrate ended
+    /// well, and the spec had changed meanwhile. Withdrawn: given up before anything had started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<AttemptOutcome>,
     /// Why it failed.
@@ -134,16 +135,13 @@ pub struct Attempt {
     pub failure: Option<Failure>,
 }
 
-/// How an attempt ended.
+/// How an attempt ended. The field's description tells the values apart: one beside each would take its place in the schema.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub enum AttemptOutcome {
-    /// The database is clean.
     Clean,
-    /// It failed; `failure` says why.
     Failed,
-    /// The spec changed while it ran: its migrate step ended well, and the new release goes on from there.
     Superseded,
-    /// It was withdrawn before anything had started.
     Withdrawn,
 }
 
@@ -201,11 +199,11 @@ pub struct Failure {
     /// The lines that prove it, redacted; at most ten lines or 2 KiB.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
-    /// `Migrate` or `Check`.
+    /// Where: Preflight, Migrate or Check.
     pub step: String,
-    /// Attempt that failed.
+    /// Number of the attempt that failed; 0 where none was begun.
     pub attempt: i32,
-    /// When.
+    /// When it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Time>,
     /// What the step's container exited with.

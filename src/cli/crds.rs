@@ -3,11 +3,6 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use kube::CustomResourceExt;
-use serde_json::{Value, json};
-
-use crate::api::MigrationRun;
-
 /// Prints the CustomResourceDefinitions as YAML, for `kubectl apply -f -`.
 #[derive(clap::Args)]
 pub struct Args {}
@@ -33,19 +28,7 @@ pub fn run(_: &Args) -> ExitCode {
 /// # Errors
 /// When the schema cannot be written as YAML, which a test rules out.
 pub fn yaml() -> Result<String, Box<dyn std::error::Error>> {
-    let mut crd = serde_json::to_value(MigrationRun::crd())?;
-    default_status(&mut crd);
-    Ok(serde_saphyr::to_string(&crd)?)
-}
-
-/// A run that no operator has seen says so: without this, kstatus and Argo CD read a new object without status as done.
-fn default_status(crd: &mut Value) {
-    let status =
-        crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/status").and_then(Value::as_object_mut);
-    if let Some(status) = status {
-        status.remove("nullable");
-        status.insert("default".to_owned(), json!({ "observedGeneration": -1 }));
-    }
+    Ok(serde_saphyr::to_string(&crate::api::crd::migration_run()?)?)
 }
 
 #[cfg(test)]
