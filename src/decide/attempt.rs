@@ -151,13 +151,11 @@ fn migrate_ended(observed: &Observed, attempt: &Attempt, job: &JobView, ended: &
 
 /// The check after a migrate that ended well, or the triage after one that failed.
 fn check(observed: &Observed, attempt: &Attempt) -> Decision {
-    if superseded(observed) && attempt.failure.is_none() {
-        return Decision::rest().fact(Fact::Concluded(AttemptOutcome::Superseded));
+    if superseded(observed) {
+        return overtaken(observed, attempt);
     }
     let job = match &observed.check {
         JobSeen::Ours(job) => job,
-        // Nothing waits for a triage once the spec has moved on.
-        JobSeen::Absent if superseded(observed) => return conclude_triage(None),
         JobSeen::Absent => {
             // It changes nothing, so one that was deleted is simply asked again.
             let name = check_name(observed, attempt);
@@ -182,6 +180,23 @@ fn check(observed: &Observed, attempt: &Attempt) -> Decision {
         },
         ContainerSeen::Running(_) => Decision::rest(),
     }
+}
+
+/// The spec has moved on: nothing waits for an answer any more, and no check may run beside the next migration.
+fn overtaken(observed: &Observed, attempt: &Attempt) -> Decision {
+    let (answer, open) = match &observed.check {
+        JobSeen::Ours(job) => match &job.container {
+            ContainerSeen::Ended(ended) => (Some(ended.as_ref()), None),
+            _ if job.finished => (None, None),
+            _ => (None, Some(Effect::EndJob(job.job.clone()))),
+        },
+        JobSeen::Absent | JobSeen::Stranger(_) => (None, None),
+    };
+    let concluded = match &attempt.failure {
+        Some(_) => conclude_triage(answer),
+        None => Decision::rest().fact(Fact::Concluded(AttemptOutcome::Superseded)),
+    };
+    open.into_iter().fold(concluded, Decision::effect)
 }
 
 fn check_ended(observed: &Observed, attempt: &Attempt, ended: &Ended) -> Decision {

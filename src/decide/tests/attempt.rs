@@ -273,7 +273,17 @@ fn clean_is_what_a_check_says() {
             with(checking(), |seen| seen.check = JobSeen::Stranger("c".into())),
             "Failed Config/JobNameTaken, Concluded Failed",
         ),
-        ("another release is wanted", with(checking(), another_image), "Concluded Superseded"),
+        ("another release is wanted", with(checking(), another_image), "EndJob, Concluded Superseded"),
+        (
+            "another release is wanted, and it has ended",
+            with(with(checking(), unseen), another_image),
+            "Concluded Superseded",
+        ),
+        (
+            "another release is wanted, and it is clean",
+            with(says_of(UP_TO_DATE, 0), another_image),
+            "Concluded Superseded",
+        ),
         ("clean", says_of(UP_TO_DATE, 0), "CheckEnded, Concluded Clean, Clean"),
         ("pending", says_of(pending, 1), "CheckEnded, Failed Unknown/-, Concluded Failed"),
         (
@@ -299,7 +309,13 @@ fn a_triage_adds_to_the_failure_and_never_replaces_it() {
         ("it did not start", with(triaging(), ended_by_us), unknown),
         ("not ours", with(triaging(), |seen| seen.check = JobSeen::Stranger("c".into())), unknown),
         ("it was deleted", with(triaging(), absent), "CreateCheckJob, CheckBegun"),
-        ("another release is wanted", with(with(triaging(), absent), another_image), unknown),
+        ("another release is wanted", with(triaging(), another_image), "EndJob, Triaged Unknown, Concluded Failed"),
+        ("another release is wanted before it is there", with(with(triaging(), absent), another_image), unknown),
+        (
+            "another release is wanted as it answers",
+            with(answered(failed, 1), another_image),
+            "Triaged Failed, Concluded Failed",
+        ),
         ("it names the migration", answered(failed, 1), "CheckEnded, Triaged Failed, Concluded Failed"),
         ("it says clean", answered(UP_TO_DATE, 0), "CheckEnded, Triaged Succeeded, Concluded Failed"),
     ];
@@ -310,6 +326,31 @@ fn a_triage_adds_to_the_failure_and_never_replaces_it() {
         assert!(!after.status.is_clean(), "{situation}");
     }
     holds(table);
+}
+
+#[test]
+fn a_job_that_only_sidecars_keep_open_is_ended_whatever_else_is_decided() {
+    let open = |seen: &mut Observed| {
+        seen.kept_open = vec![JobRef { name: "j".into(), uid: "u".into(), resource_version: "1".into() }];
+    };
+    holds(vec![
+        ("while it is checked", with(checking(), open), "EndJob"),
+        ("when it is clean", with(super::release::clean(), open), "ReleaseLock, EndJob"),
+        ("when it has stalled", with(super::release::stalled(), open), "ReleaseLock, EndJob"),
+        ("when the run is deleted", with(with(checking(), open), |seen| seen.run.deleting = true), ""),
+    ]);
+}
+
+#[test]
+fn what_the_kubelet_said_last_holds_between_its_tries() {
+    let mut seen = migrating();
+    seen.migrate = job(&seen, "migrate", cannot_start(Reason::IMAGE_PULL), false);
+    pass(&mut seen);
+    seen.migrate = job(&seen, "migrate", ContainerSeen::Waiting(None), false);
+    assert_eq!(says(&decide(&seen)), "Waits ImagePull");
+    seen.migrate = job(&seen, "migrate", ContainerSeen::Running(None), false);
+    pass(&mut seen);
+    assert!(seen.status.waiting.is_none());
 }
 
 #[test]
