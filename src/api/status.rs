@@ -272,13 +272,21 @@ impl MigrationRunStatus {
         self.current_attempt().filter(|attempt| attempt.outcome.is_none())
     }
 
-    /// Whether the release being worked on is on record as clean.
+    /// Whether the release being worked on is on record as clean, and nothing was started on the database since: another
+    /// release that failed in between may have left anything.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         match (&self.release, &self.clean) {
-            (Some(release), Some(clean)) => release.digest == clean.digest && self.failure.is_none(),
+            (Some(release), Some(clean)) => {
+                release.digest == clean.digest && self.failure.is_none() && self.last_started_was_clean()
+            }
             _ => false,
         }
+    }
+
+    fn last_started_was_clean(&self) -> bool {
+        let started = self.attempts.iter().rev().find(|attempt| attempt.migrate.started_at.is_some());
+        started.is_none_or(|attempt| attempt.outcome == Some(AttemptOutcome::Clean))
     }
 
     /// Whether the release has failed and nothing more happens by itself.

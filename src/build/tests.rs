@@ -37,6 +37,7 @@ fn observed(pod_template: Option<serde_json::Value>) -> Observed {
         rival: None,
         expired: Vec::new(),
         kept_open: Vec::new(),
+        orphan: None,
     }
 }
 

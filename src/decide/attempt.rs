@@ -22,6 +22,11 @@ pub fn go_on(observed: &Observed, attempt: &Attempt) -> Decision {
     }
     match &observed.migrate {
         JobSeen::Ours(job) if job.job.uid == attempt.migrate.uid => migrate(observed, attempt, job),
+        JobSeen::Absent if observed.orphan.is_some() => {
+            let pod = observed.orphan.as_deref().unwrap_or_default();
+            let what = format!("Job {} is gone, but its pod {pod} has not ended yet", attempt.migrate.job);
+            Decision::wait("PodStillRuns", what)
+        }
         JobSeen::Ours(_) | JobSeen::Stranger(_) | JobSeen::Absent => {
             let what = format!("Job {} is gone, and with it how its migration ended", attempt.migrate.job);
             fail(observed, attempt, failure::unseen_end(Reason::KILLED, attempt.number, &what, observed.now))

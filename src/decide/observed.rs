@@ -32,6 +32,8 @@ pub struct Observed {
     pub rival: Option<String>,
     /// Finished Jobs of releases beyond the history's limit.
     pub expired: Vec<JobRef>,
+    /// The pod of the active attempt's migrate Job, where the Job is gone and its container may still run.
+    pub orphan: Option<String>,
     /// Jobs whose step has ended, and is on record, while other containers of their pods keep them open.
     pub kept_open: Vec<JobRef>,
 }

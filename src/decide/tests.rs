@@ -8,6 +8,7 @@ mod world;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::observed::*;
 use super::*;
@@ -45,6 +46,7 @@ fn observed() -> Observed {
         rival: None,
         expired: Vec::new(),
         kept_open: Vec::new(),
+        orphan: None,
     }
 }
 
@@ -330,4 +332,67 @@ fn a_start_failure_that_time_mends_is_tried_again() {
     pass(&mut seen);
     assert_eq!(seen.status.failure.as_ref().unwrap().reason.as_deref(), Some("ImagePull"));
     assert!(seen.status.next_attempt_at.is_some());
+}
+
+#[test]
+fn a_job_that_only_a_sidecar_keeps_open_is_ended_whatever_else_is_done() {
+    let mut seen = observed();
+    seen.kept_open = vec![JobRef { name: "open".into(), uid: "o".into(), resource_version: "1".into() }];
+    let ends = |decision: &Decision| {
+        decision.effects.iter().any(|effect| matches!(effect, Effect::EndJob(job) if job.name == "open"))
+    };
+    assert!(ends(&decide(&seen)));
+    seen.kept_open.clear();
+    assert!(!ends(&decide(&seen)));
+}
+
+#[test]
+fn a_pod_that_outlives_its_job_is_waited_for() {
+    let mut seen = observed();
+    seen.lock = lease();
+    pass(&mut seen);
+    pass(&mut seen);
+    assert!(seen.status.active_attempt().is_some());
+    seen.orphan = Some("pod".into());
+    let decision = decide(&seen);
+    assert!(decision.effects.is_empty());
+    assert!(matches!(decision.facts.as_slice(), [Fact::Waits(reason, _)] if reason == "PodStillRuns"));
+    seen.orphan = None;
+    assert!(decide(&seen).facts.iter().any(|fact| matches!(fact, Fact::Failed(_))));
+}
+
+#[test]
+fn clean_is_void_once_another_release_has_started_and_not_ended_clean() {
+    let (started, at) = (Some(Time(Timestamp::UNIX_EPOCH)), Time(Timestamp::UNIX_EPOCH));
+    let digest = crate::api::release::release_digest(&spec(), "a");
+    let attempt = |outcome| crate::api::status::Attempt {
+        number: 1,
+        generation: 1,
+        image: String::new(),
+        migrate: crate::api::status::StepRecord { started_at: started.clone(), ..Default::default() },
+        check: None,
+        outcome: Some(outcome),
+        failure: None,
+    };
+    let mut status = MigrationRunStatus::default();
+    let inputs = crate::api::release::inputs_digest(&spec(), "a");
+    let record = crate::api::status::ReleaseRecord {
+        image: "shop:1".into(),
+        database_id: "shop".into(),
+        digest: digest.clone(),
+        inputs,
+        generation: 3,
+        queued_at: at.clone(),
+        retries: 0,
+    };
+    status.release = Some(record);
+    status.clean =
+        Some(crate::api::status::CleanRecord { image: "shop:1".into(), database_id: "shop".into(), digest, at });
+    status.attempts = vec![attempt(AttemptOutcome::Clean)];
+    assert!(status.is_clean());
+    status.attempts.push(attempt(AttemptOutcome::Failed));
+    assert!(!status.is_clean(), "what the second release left is not known");
+    // One that never started has changed nothing.
+    status.attempts[1].migrate.started_at = None;
+    assert!(status.is_clean());
 }

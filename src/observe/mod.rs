@@ -13,7 +13,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 
 use crate::api::{MigrationRun, labels, names};
 use crate::apply::Watermarks;
@@ -94,26 +94,57 @@ impl Observer {
             }
             observed.ahead = queue::ahead(&self.caches, &observed);
             observed.rival = self.rival(&observed, &database).await?;
+            observed.orphan = self.orphan(&observed).await?;
         }
         Ok(observed)
     }
 
-    /// A Job of another run that works on the database. Where its absence would let something start, the cache is not believed.
+    /// A Job of another run, or a pod of none, that works on the database. Where absence would let something start, the
+    /// caches are not believed.
     async fn rival(&self, observed: &Observed, database: &str) -> Result<Option<String>, Error> {
-        let cached = queue::rival(&self.caches, observed, database, &self.caches.jobs.state());
+        let rival = |jobs: &[Arc<Job>], pods: &[Arc<Pod>]| {
+            queue::rival(&self.caches, observed, database, jobs).or_else(|| queue::lingering(observed, database, pods))
+        };
+        let cached = rival(&self.caches.jobs.state(), &self.caches.pods.state());
         let starts = observed.status.active_attempt().is_none()
             && matches!(observed.lock, Lock::Mine(_) | Lock::Held { abandoned: Some(_), .. });
         if cached.is_some() || !starts {
             return Ok(cached);
         }
-        let api: Api<Job> = match &self.watch_namespace {
+        let params = ListParams::default().labels(&format!("{}={database}", labels::DATABASE));
+        let jobs = self.everywhere::<Job>().list(&params).await;
+        let jobs = jobs.map_err(|error| Error::ReadJob(Box::new(error), "of the database".to_owned()))?;
+        let pods = self.everywhere::<Pod>().list(&params).await;
+        let pods = pods.map_err(|error| Error::ReadPods(Box::new(error), "of the database".to_owned()))?;
+        Ok(rival(&shared(jobs.items), &shared(pods.items)))
+    }
+
+    /// All namespaces that are watched.
+    fn everywhere<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+    {
+        match &self.watch_namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
+        }
+    }
+
+    /// The pod of the active attempt's migrate Job, where the Job is gone and the pod's container may still run.
+    async fn orphan(&self, observed: &Observed) -> Result<Option<String>, Error> {
+        let Some(attempt) = observed.status.active_attempt().filter(|attempt| attempt.migrate.ended_at.is_none())
+        else {
+            return Ok(None);
         };
-        let params = ListParams::default().labels(&format!("{}={database}", labels::DATABASE));
-        let jobs = api.list(&params).await.map_err(|error| Error::ReadJob(Box::new(error), "of the database".to_owned()))?;
-        let jobs: Vec<Arc<Job>> = jobs.items.into_iter().map(Arc::new).collect();
-        Ok(queue::rival(&self.caches, observed, database, &jobs))
+        if !matches!(observed.migrate, JobSeen::Absent) {
+            return Ok(None);
+        }
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &observed.run.namespace);
+        let params = ListParams::default().labels(&format!("{}={}", labels::RUN_UID, observed.run.uid));
+        let pods = api.list(&params).await;
+        let pods = pods.map_err(|error| Error::ReadPods(Box::new(error), attempt.migrate.job.clone()))?;
+        let its = |pod: &&Pod| pod.owner_references().iter().any(|owner| owner.uid == attempt.migrate.uid);
+        Ok(pods.items.iter().find(|pod| its(pod) && pod::may_run(pod)).map(ResourceExt::name_any))
     }
 
     fn blank(&self, run: &Arc<MigrationRun>, now: Timestamp) -> Observed {
@@ -138,6 +169,7 @@ impl Observer {
             rival: None,
             expired: Vec::new(),
             kept_open: Vec::new(),
+            orphan: None,
         }
     }
 
@@ -280,6 +312,10 @@ fn decides(seen: &pod::Seen, job: &Job, observed: &Observed) -> bool {
         pod::Seen::Running(_) => finished(job).is_some(),
         pod::Seen::Ended(_) => false,
     }
+}
+
+fn shared<K>(objects: Vec<K>) -> Vec<Arc<K>> {
+    objects.into_iter().map(Arc::new).collect()
 }
 
 fn view(job: &Job, container: ContainerSeen) -> JobView {

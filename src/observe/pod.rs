@@ -64,6 +64,17 @@ pub fn container(pod: Option<&Pod>, job: &Job, step: Step, no_pod: Option<Troubl
     }
 }
 
+/// Whether the step's container runs or may yet: also in a pod that is being deleted, and in one whose Job is gone.
+#[must_use]
+pub fn may_run(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    let over = ["Succeeded", "Failed"].contains(&status.and_then(|status| status.phase.as_deref()).unwrap_or_default());
+    let containers = status.and_then(|status| status.container_statuses.as_ref()).into_iter().flatten();
+    let mut steps = containers.filter(|container| ["migrate", "check"].contains(&container.name.as_str()));
+    let ended = |container: &ContainerStatus| container.state.as_ref().is_some_and(|state| state.terminated.is_some());
+    !over && !steps.any(ended)
+}
+
 /// The Job was given up at the start deadline, by a deadline that no spec can ask for.
 pub fn given_up(job: &Job) -> bool {
     job.spec.as_ref().and_then(|spec| spec.active_deadline_seconds) == Some(1)
@@ -207,7 +218,9 @@ mod tests {
     fn an_end_without_a_beginning_proves_no_run_only_where_the_start_was_given_up() {
         let status = json!({ "name": "migrate", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
             "state": { "terminated": { "exitCode": 137, "reason": "ContainerStatusUnknown" } } });
-        let job = |deadline: i64| serde_json::from_value(json!({ "spec": { "activeDeadlineSeconds": deadline, "template": {} } })).unwrap();
+        let job = |deadline: i64| {
+            serde_json::from_value(json!({ "spec": { "activeDeadlineSeconds": deadline, "template": {} } })).unwrap()
+        };
         let seen = |deadline| container(Some(&pod(status.clone())), &job(deadline), Step::Migrate, None);
         assert!(matches!(seen(1), Seen::Waiting(None)));
         assert!(matches!(seen(600), Seen::Ended(_)));

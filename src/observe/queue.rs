@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use super::caches::Caches;
@@ -47,6 +48,23 @@ pub fn rival(caches: &Caches, observed: &Observed, database: &str, jobs: &[Arc<J
             && !container_ended(caches, job)
     })?;
     Some(format!("{}/{}", job.namespace().unwrap_or_default(), job.name_any()))
+}
+
+/// A pod whose step may still run on the database and that is not of the attempt under way: its Job may be gone already, by
+/// force, while it takes its time to end.
+pub fn lingering(observed: &Observed, database: &str, pods: &[Arc<Pod>]) -> Option<String> {
+    let active =
+        observed.status.active_attempt().map(|attempt| (attempt.number.to_string(), attempt.generation.to_string()));
+    let pod = pods.iter().find(|pod| {
+        let label = |key: &str| pod.labels().get(key).map(String::as_str);
+        let under_way = active.as_ref().is_some_and(|(number, generation)| {
+            label(labels::RUN_UID) == Some(observed.run.uid.as_str())
+                && label(labels::ATTEMPT) == Some(number)
+                && label(labels::GENERATION) == Some(generation)
+        });
+        label(labels::DATABASE) == Some(database) && !under_way && pod::may_run(pod)
+    })?;
+    Some(format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any()))
 }
 
 fn container_ended(caches: &Caches, job: &Job) -> bool {

@@ -61,6 +61,7 @@ fn unseen() -> Observed {
         rival: None,
         expired: Vec::new(),
         kept_open: Vec::new(),
+        orphan: None,
     }
 }
 

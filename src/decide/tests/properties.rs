@@ -192,6 +192,8 @@ fn at_rest(seen: &mut Observed) {
         let release = any_release(&digest, &inputs_digest(&seen.spec, "a"));
         status.release.get_or_insert(release);
         status.failure.get_or_insert_with(Failure::default);
+    } else if let Some(last) = status.attempts.last_mut() {
+        (last.outcome, last.migrate.started_at) = (Some(AttemptOutcome::Clean), Some(Time(Timestamp::UNIX_EPOCH)));
     }
     seen.status = Arc::new(status);
     seen.run.retry = None;
