@@ -285,7 +285,8 @@ impl Observer {
             .collect()
     }
 
-    /// Finished Jobs of releases beyond the history's limit, oldest release first.
+    /// Jobs that nobody needs: finished ones of releases beyond the history's limit, and ones of releases before this that
+    /// were never let go, since a crash came before they were on record. Other runs of the database wait for those.
     fn expired(&self, observed: &Observed) -> Vec<JobRef> {
         let generation = |job: &Job| job.labels().get(labels::GENERATION).and_then(|value| value.parse::<i64>().ok());
         let jobs = self.caches.jobs_of(&observed.run.namespace, &observed.run.uid);
@@ -293,13 +294,20 @@ impl Observer {
         generations.sort_unstable_by(|a, b| b.cmp(a));
         generations.dedup();
         let kept = observed.spec.history_limit();
-        let Some(oldest_kept) = generations.get(kept.saturating_sub(1)).copied() else { return Vec::new() };
-        let expired = jobs.iter().filter(|job| generation(job).is_some_and(|generation| generation < oldest_kept));
-        expired
-            .filter(|job| finished(job).is_some() && job.metadata.deletion_timestamp.is_none())
-            .map(|job| job_ref(job))
-            .collect()
+        let oldest_kept = generations.get(kept.saturating_sub(1)).copied();
+        let current = observed.status.release.as_ref().map(|release| release.generation);
+        let before = |job: &Job, limit: Option<i64>| generation(job).zip(limit).is_some_and(|(of, limit)| of < limit);
+        let unneeded = jobs.iter().filter(|job| match finished(job) {
+            Some(_) => before(job, oldest_kept),
+            None => before(job, current) && never_let_go(job),
+        });
+        unneeded.filter(|job| job.metadata.deletion_timestamp.is_none()).map(|job| job_ref(job)).collect()
     }
+}
+
+fn never_let_go(job: &Job) -> bool {
+    let started = job.status.as_ref().and_then(|status| status.start_time.as_ref());
+    started.is_none() && job.spec.as_ref().and_then(|spec| spec.suspend).unwrap_or(false)
 }
 
 /// Whether something final follows from a container that has not ended, or has not started: the end of an attempt, or that

@@ -85,3 +85,44 @@ async fn that_a_pod_has_not_started_in_time_is_believed_from_the_api_server_alon
     let seen = observe(resumed("1970-01-01T00:16:00Z"), None, running()).await;
     assert!(matches!(seen, ContainerSeen::Waiting(_)), "there is time: its event comes by itself; {seen:?}");
 }
+
+/// Names of the Jobs that go when the release of generation 2 is clean or stalled.
+fn unneeded(jobs: impl IntoIterator<Item = Job>) -> Vec<String> {
+    let mut run = MigrationRun::new("shop", Default::default());
+    (run.metadata.namespace, run.metadata.uid) = (Some("a".into()), Some("u".into()));
+    let release = json!({ "image": "i", "databaseId": "d", "digest": "", "inputs": "", "generation": 2,
+        "queuedAt": "1970-01-01T00:00:00Z" });
+    run.status = serde_json::from_value(json!({ "release": release })).unwrap();
+    let service = tower::service_fn(async |_: http::Request<Body>| {
+        Ok::<_, std::convert::Infallible>(http::Response::new(Body::empty()))
+    });
+    let (pods, leases, events) = (cache([]), cache([]), cache([]));
+    let observer = Observer {
+        client: Client::new(service, "a"),
+        caches: Caches { runs: cache([]), jobs: cache(jobs), pods, leases, events },
+        watermarks: Watermarks::default(),
+        namespace: "a".into(),
+        watch_namespace: None,
+    };
+    let observed = observer.blank(&Arc::new(run), Timestamp::UNIX_EPOCH);
+    observer.expired(&observed).into_iter().map(|job| job.name).collect()
+}
+
+#[tokio::test]
+async fn a_job_of_an_earlier_release_that_was_never_let_go_is_not_left_in_the_way() {
+    let job = |name: &str, generation: i64, suspend: bool, status: Value| -> Job {
+        let labels = json!({ labels::RUN_UID: "u", labels::GENERATION: generation.to_string() });
+        let owner = json!([{ "apiVersion": "v1", "kind": "MigrationRun", "name": "shop", "uid": "u" }]);
+        let template = json!({ "spec": { "containers": [] } });
+        serde_json::from_value(json!({ "metadata": { "name": name, "namespace": "a", "uid": name, "labels": labels,
+            "ownerReferences": owner }, "spec": { "suspend": suspend, "template": template }, "status": status }))
+        .unwrap()
+    };
+    let jobs = [
+        job("never-let-go", 1, true, json!({})),
+        job("runs", 1, false, json!({ "startTime": "1970-01-01T00:00:00Z" })),
+        job("kept", 1, false, json!({ "conditions": [{ "type": "Complete", "status": "True" }] })),
+        job("current", 2, true, json!({})),
+    ];
+    assert_eq!(unneeded(jobs), ["never-let-go"]);
+}
