@@ -35,7 +35,7 @@ pub async fn undisturbed(story: Story) -> (Vec<String>, Ending) {
         return known.clone();
     }
     let cluster = Cluster::connect().await;
-    let name = format!("crash-{}-{}", *TAG, story.name());
+    let name = unique(story.name());
     let scene = Scene::open(&cluster, &name, story).await;
     let writes = timeout(PATIENCE, case::undisturbed(&scene)).await.expect("an undisturbed run does not end");
     let ending = scene.ending().await;
@@ -105,8 +105,9 @@ where
     C: AsyncFn(&Scene, Fault, &Ending) -> Result<(), String>,
 {
     let _place = PLACES.acquire().await.unwrap();
-    let name = format!("{} {:?} at write {}", story.name(), fault.kind, fault.at);
-    let namespace = unique(story, fault);
+    let at = if fault.kind.is_at_a_write() { format!(" at write {}", fault.at) } else { String::new() };
+    let name = format!("{} {:?}{at}", story.name(), fault.kind);
+    let namespace = unique(&format!("{}-{:?}-{}", story.name(), fault.kind, fault.at));
     let scene = Scene::open(cluster, &namespace, story).await;
     let result = match timeout(PATIENCE, case(&scene, fault, wanted)).await {
         Ok(result) => result,
@@ -118,11 +119,10 @@ where
     }
 }
 
-fn unique(story: Story, fault: Fault) -> String {
+fn unique(name: &str) -> String {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("crash-{}-{}-{:?}-{}-{number}", *TAG, story.name(), fault.kind, fault.at).to_lowercase()
+    format!("crash-{}-{name}-{}", *TAG, NEXT.fetch_add(1, Ordering::Relaxed)).to_lowercase()
 }
 
 /// Past the test harness, which keeps what a passing test prints.
