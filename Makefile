@@ -26,13 +26,14 @@ build: ## Build the binary
 
 lint: ## Formatting and clippy, warnings as errors
 	cargo fmt --all --check
-	cargo clippy --locked --all-targets --features cluster -- -D warnings
+	cargo clippy --locked --all-targets --features cel,cluster -- -D warnings
 
 test-unit: ## The tests that need no cluster
-	cargo test --locked --features cluster --lib --bins --test walls --test rbac --test classify
+	cargo test --locked --features cel,cluster --lib --bins --test walls --test rbac --test classify --test docs
 
 generate: ## Print the CRDs again, then what follows from them
 	cargo run --locked --quiet -- crds > crds/.new && mv crds/.new crds/migrationruns.sluice.dev.yaml
 	HELM=$(HELM) charts/render
+	WRITE_DOCS=1 cargo test --quiet --locked --features cel,cluster --test docs
 
 include charts/generate.mk

@@ -256,6 +256,9 @@ reasons! {
     START_DEADLINE StartDeadline Runtime false
         "The pod did not start in time."
         "Look at the pod's events, remove the obstacle, then ask for a retry."
+    INIT_FAILED InitFailed Runtime false
+        "A container that runs before the step failed, so the step did not start."
+        "Mend the init container of podTemplate, then ask for a retry."
     NODE_LOST NodeLost Runtime true
         "The node was lost before the tool had started."
         "Nothing: the same release is tried again by itself."

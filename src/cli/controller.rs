@@ -38,15 +38,6 @@ fn report(error: &dyn std::error::Error) -> ExitCode {
 
 async fn operate(args: ControllerArgs) -> Result<(), Failure> {
     telemetry::init(args.log_format, &args.log_level)?;
-    let watch_namespace = match args.watch_namespace.as_slice() {
-        [] => None,
-        [one] => Some(one.clone()),
-        _ => {
-            return Err(
-                "--watch-namespace may be given once: start an operator for each namespace, or watch them all".into()
-            );
-        }
-    };
     let metrics = Metrics::new();
     let health = server::Health::new();
     let client = client::connect(args.api_timeout, &metrics).await?;
@@ -87,7 +78,7 @@ async fn operate(args: ControllerArgs) -> Result<(), Failure> {
         health.set_ready(false);
         let settings = Settings {
             namespace: args.namespace.clone(),
-            watch_namespace,
+            watch_namespace: args.watch_namespace.clone(),
             concurrency: args.concurrency,
             clock: Arc::new(SystemClock),
             leadership: Some(leadership.clone()),

@@ -60,7 +60,35 @@ pub fn container(pod: Option<&Pod>, job: &Job, step: Step, no_pod: Option<Troubl
         Some(ContainerState { running: Some(running), .. }) => {
             Seen::Running(running.started_at.as_ref().map(|time| time.0))
         }
-        _ => Seen::Waiting(trouble(status)),
+        _ => match failed_before(status) {
+            Some(trouble) => Seen::Ended(Box::new(not_started(pod, name, trouble))),
+            None => Seen::Waiting(trouble(status)),
+        },
+    }
+}
+
+/// A pod that failed by one of its init containers never came to the step.
+fn failed_before(status: &PodStatus) -> Option<Trouble> {
+    if status.phase.as_deref() != Some("Failed") {
+        return None;
+    }
+    status.init_container_statuses.iter().flatten().find_map(|container| {
+        let end = container.state.as_ref()?.terminated.as_ref().filter(|end| end.exit_code != 0)?;
+        let message = format!("init container {} exited with {}", container.name, end.exit_code);
+        Some(Trouble { reason: Reason::INIT_FAILED, message })
+    })
+}
+
+fn not_started(pod: &Pod, container: &str, trouble: Trouble) -> Terminated {
+    Terminated {
+        pod: pod.name_any(),
+        container: container.to_owned(),
+        started_at: None,
+        ended_at: None,
+        exit_code: None,
+        ending: Ending::Unknown,
+        not_started: Some(trouble),
+        termination_message: None,
     }
 }
 
@@ -212,6 +240,20 @@ mod tests {
             let Seen::Waiting(trouble) = waiting(reason, message) else { panic!("{reason}") };
             assert_eq!(trouble.map(|trouble| trouble.reason), wanted, "{reason}");
         }
+    }
+
+    #[test]
+    fn a_failed_init_container_is_no_migration_that_was_killed() {
+        let pod: Pod = serde_json::from_value(json!({ "metadata": { "name": "p" }, "status": { "phase": "Failed",
+            "initContainerStatuses": [{ "name": "wait", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+                "state": { "terminated": { "exitCode": 3 } } }],
+            "containerStatuses": [{ "name": "migrate", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+                "state": { "waiting": { "reason": "PodInitializing" } } }] } }))
+        .unwrap();
+        let Seen::Ended(ended) = container(Some(&pod), &Job::default(), Step::Migrate, None) else { panic!() };
+        let trouble = ended.not_started.unwrap();
+        assert_eq!(trouble.reason, Reason::INIT_FAILED);
+        assert!(trouble.message.contains("wait exited with 3"));
     }
 
     #[test]

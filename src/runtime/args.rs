@@ -30,9 +30,9 @@ pub struct ControllerArgs {
     #[arg(long, env = "SLUICE_LOG", default_value = "info", value_name = "DIRECTIVES")]
     pub log_level: String,
 
-    /// Namespaces to watch, repeated or separated by commas [default: all]
-    #[arg(long, env = "SLUICE_WATCH_NAMESPACE", value_delimiter = ',', value_name = "NAME")]
-    pub watch_namespace: Vec<String>,
+    /// The one namespace to watch [default: all]
+    #[arg(long, env = "SLUICE_WATCH_NAMESPACE", value_name = "NAME")]
+    pub watch_namespace: Option<String>,
 
     /// Runs reconciled at the same time
     #[arg(long, env = "SLUICE_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
@@ -110,15 +110,15 @@ mod tests {
         assert_eq!(args.lease_duration, Duration::from_secs(15));
         assert_eq!(args.shutdown_grace, Duration::from_secs(25));
         assert_eq!(args.log_format, LogFormat::Text);
-        assert!(args.watch_namespace.is_empty());
+        assert_eq!(args.watch_namespace, None);
         assert!(!args.namespace.is_empty());
         assert!(!args.identity.is_empty());
     }
 
     #[test]
-    fn namespaces_are_repeated_or_listed() {
-        let args = parse(&["--watch-namespace", "a,b", "--watch-namespace=c"]).unwrap();
-        assert_eq!(args.watch_namespace, ["a", "b", "c"]);
+    fn one_namespace_may_be_watched() {
+        assert_eq!(parse(&["--watch-namespace", "a"]).unwrap().watch_namespace.as_deref(), Some("a"));
+        assert!(parse(&["--watch-namespace", "a", "--watch-namespace", "b"]).is_err());
     }
 
     #[test]
