@@ -140,14 +140,24 @@ async fn a_run_created_again_waits_for_the_job_that_still_runs() {
 }
 
 #[tokio::test]
-async fn the_documented_annotation_is_the_way_past() {
+async fn the_documented_annotation_is_the_way_past_and_nothing_starts_beside_what_still_ends() {
     let _operator = undisturbed().await;
     let world = World::new("force").await;
-    world.script("app", UNTIL_TOLD, json!({}));
-    world.migrating("app", 1).await;
+    let slow = "trap 'sleep 6; exit 1' TERM; echo begun; sleep 600 & wait";
+    let database = json!({ "database": { "id": "e2e/force" } });
+    world.script("app", slow, database.clone());
+    let pod = world.migrating("app", 1).await.name_any();
+    world.script("other", "true", database);
     let job = world.jobs("app", "migrate").await.pop().unwrap().name_any();
     world.kubectl(&["annotate", "job", &job, "sluice.dev/force-delete=true"]);
     world.kubectl(&["delete", "job", &job, "--wait=false"]);
+    let awaited = |status: &sluice::api::MigrationRunStatus| {
+        status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "PodStillRuns")
+    };
+    world.status("app", "the pod's end to be awaited", awaited).await;
+    assert!(world.pods("app", "check").await.is_empty(), "a check beside the migration that still ends");
     let status = world.stalled("app").await;
     assert_eq!(status.failure.unwrap().class, "Interrupted");
+    world.until::<Pod>(&pod, "the pod to be gone", |pod| pod.is_none()).await;
+    world.clean("other").await;
 }

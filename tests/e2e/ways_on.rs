@@ -91,7 +91,10 @@ async fn a_spec_that_cannot_work_is_refused_with_words_that_help() {
     refused(json!({ "image": "a", "database": {} }), "database.id is required");
     refused(json!({ "image": "a b", "database": { "id": "x" } }), "an image has no spaces");
     refused(json!({ "image": "a", "tool": "Custom", "database": { "id": "x" } }), "tool Custom has no commands");
-    refused(json!({ "image": "a", "startTimeout": "0s", "database": { "id": "x" } }), "startTimeout must be between");
+    refused(
+        json!({ "image": "a", "startTimeout": "0s", "database": { "id": "x" } }),
+        "startTimeout must be a duration between 1s and 24h",
+    );
     refused(json!({ "image": "a", "tool": "Flyway9", "database": { "id": "x" } }), "Unsupported value");
     assert_eq!(failure(&sluice::api::MigrationRunStatus::default()).0, "");
 }
