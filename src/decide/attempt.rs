@@ -139,7 +139,8 @@ fn migrate_ended(observed: &Observed, attempt: &Attempt, job: &JobView, ended: &
     let ended_fact = Fact::MigrateEnded(Box::new(ended.clone()));
     let tidied = Decision::rest().effect(Effect::DeleteBudget { name: job.job.name.clone() });
     if !failure::migrate_ended_well(observed, ended) {
-        let failed = fail(observed, attempt, failure::of_step("Migrate", attempt.number, ended, observed.now));
+        let failed = failure::of_step("Migrate", attempt.number, ended, observed.now);
+        let failed = fail(observed, attempt, failure::with_what_is_known(observed, failed));
         let mut facts = vec![ended_fact];
         facts.extend(failed.facts);
         return Decision { effects: [tidied.effects, failed.effects].concat(), facts, requeue: failed.requeue };

@@ -79,6 +79,33 @@ pub fn of_taken_name(step: &str, job: &str, attempt: i32, now: Timestamp) -> Fai
     }
 }
 
+/// A migration that the tool has on record as failed without a word was cut off by something, unless this run saw it fail
+/// and knows why: then it blocks, and the way on is that of its first failure.
+#[must_use]
+pub fn with_what_is_known(observed: &Observed, failed: Failure) -> Failure {
+    let silent = failed.reason.as_deref() == Some(Reason::FAILED_WITHOUT_LOG.as_str()) && failed.migration.is_some();
+    let earlier = observed.status.attempts.iter().rev().filter_map(|attempt| attempt.failure.as_ref());
+    let mut judged = earlier.filter(|earlier| earlier.migration == failed.migration && first_cause(earlier));
+    let Some(earlier) = judged.next().filter(|_| silent) else { return failed };
+    let blocked = Verdict::failed(Reason::FAILED_MIGRATION_RECORDED, Confidence::High, Vec::new());
+    let blocked = of_verdict(&failed.step, failed.attempt, &blocked);
+    let name = earlier.reason.as_deref().unwrap_or(&earlier.class);
+    let message = format!("{} It failed before, in attempt {}: {name}.", blocked.message, earlier.attempt);
+    Failure {
+        class: blocked.class,
+        reason: blocked.reason,
+        branch: earlier.branch.clone(),
+        confidence: blocked.confidence,
+        message,
+        ..failed
+    }
+}
+
+/// What a migration fails by itself, as opposed to what ends it or follows from an earlier failure.
+fn first_cause(failure: &Failure) -> bool {
+    [Class::DataConflict, Class::ScriptError, Class::Permission].iter().any(|class| failure.class == class.to_string())
+}
+
 /// Whether Sluice tries again by itself: only where nothing but time was missing and no SQL can have been executed.
 #[must_use]
 pub fn retried(failure: &Failure) -> bool {
@@ -174,6 +201,34 @@ mod tests {
             assert!(retried(&failure) || !by_itself(&failure), "{}", failure.message);
             let last = exhausted(failure);
             assert!(!by_itself(&last) && last.message.contains("sluice.dev/retry"), "{}", last.message);
+        }
+    }
+
+    #[test]
+    fn a_silent_record_of_a_migration_that_this_run_saw_fail_blocks_by_the_first_cause() {
+        let of = |reason: Reason, migration: &str| Failure {
+            migration: Some(migration.into()),
+            ..of_verdict("Migrate", 1, &Verdict::failed(reason, Confidence::High, Vec::new()))
+        };
+        let seen = |earlier: Failure| {
+            let mut seen = crate::decide::tests::observed();
+            let attempt = crate::api::status::Attempt {
+                number: 1,
+                generation: 1,
+                image: String::new(),
+                migrate: Default::default(),
+                check: None,
+                outcome: None,
+                failure: Some(earlier),
+            };
+            std::sync::Arc::make_mut(&mut seen.status).attempts.push(attempt);
+            seen
+        };
+        let silent = || of(Reason::FAILED_WITHOUT_LOG, "a");
+        let known = with_what_is_known(&seen(of(Reason::UNIQUE_VIOLATION, "a")), silent());
+        assert_eq!((known.class.as_str(), known.branch.as_deref()), ("Blocked", Some("B")));
+        for earlier in [of(Reason::UNIQUE_VIOLATION, "b"), of(Reason::KILLED, "a")] {
+            assert_eq!(with_what_is_known(&seen(earlier), silent()), silent());
         }
     }
 

@@ -26,7 +26,7 @@ fn spec() -> MigrationRunSpec {
     }
 }
 
-fn observed() -> Observed {
+pub(super) fn observed() -> Observed {
     Observed {
         now: Timestamp::from_second(1_000_000).unwrap(),
         run: RunIdentity {

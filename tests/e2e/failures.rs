@@ -38,6 +38,7 @@ async fn rows_in_the_way_are_a_data_conflict_and_block_the_run_after() {
         .await;
     assert_eq!(failure(&blocked).1, "FailedMigrationRecorded");
     let failed = blocked.failure.unwrap();
+    assert_eq!(failed.branch.as_deref(), Some("B"), "the way on is that of the first failure");
     assert_eq!(failed.code.as_deref(), Some("P3009"));
     assert_eq!(failed.migration.as_deref(), Some("20260302090000_unique_sku"), "the blocker is named");
 }
