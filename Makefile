@@ -36,4 +36,7 @@ generate: ## Print the CRDs again, then what follows from them
 	HELM=$(HELM) charts/render
 	WRITE_DOCS=1 cargo test --quiet --locked --features cel,cluster --test docs
 
+bench: ## Measure what is promised of speed and size, and write the table into the README
+	@tests/bench/run
+
 include charts/generate.mk
