@@ -20,7 +20,7 @@ async fn rows_in_the_way_are_a_data_conflict_and_block_the_run_after() {
     assert_eq!(failed.branch.as_deref(), Some("B"));
     assert_eq!(failed.exit_code, Some(1));
     assert!(failed.triage.is_some(), "the database was not asked");
-    assert_eq!(status.attempts.len(), 2, "{:?}", status.attempts);
+    assert_eq!(failed_by(&status, "DataConflict"), 1, "{:?}", status.attempts);
     world.event("shop", "UniqueViolation").await;
 
     // The evidence outlives its Jobs.
@@ -94,12 +94,22 @@ async fn a_wrong_password_waits_for_a_person_who_repairs_the_secret() {
     world.shop("shop", "1.0", json!({}));
     let status = world.stalled("shop").await;
     assert_eq!(failure(&status), ("Permission".into(), "AuthenticationFailed".into()), "{:?}", status.failure);
-    assert_eq!(status.attempts.len(), 1, "a wrong password was tried again");
+    assert_eq!(failed_by(&status, "Permission"), 1, "a wrong password was tried again");
     world.secret(&cluster::url("password", cluster::PASSWORD));
     world.retry("shop", "repaired");
     let status = world.clean("shop").await;
     assert_eq!(status.retries[0].token, "repaired");
     assert_eq!(status.retries[0].by.as_deref(), Some("kubectl-annotate"));
+}
+
+/// Attempts of this class. On a busy machine the database may not have answered before, which is tried again by itself.
+fn failed_by(status: &sluice::api::MigrationRunStatus, class: &str) -> usize {
+    status
+        .attempts
+        .iter()
+        .filter_map(|attempt| attempt.failure.as_ref())
+        .filter(|failure| failure.class == class)
+        .count()
 }
 
 /// A Job that has not ended is not deleted, even if all its containers have.
