@@ -21,7 +21,7 @@ use tracing::Instrument;
 use crate::api::{MigrationRun, MigrationRunStatus, labels, names};
 use crate::apply::{self, Applier, Watermarks};
 use crate::decide::{Fact, decide};
-use crate::observe::caches::{Caches, GuardedRun};
+use crate::observe::caches::{self, Caches, GuardedRun};
 use crate::observe::{self, Observer};
 use crate::runtime::clock::SharedClock;
 use crate::runtime::lease::Leadership;
@@ -142,6 +142,9 @@ pub async fn run(
     futures::join!(wait, controller);
 }
 
+/// Objects of a page of a first list.
+const PAGE: u32 = 100;
+
 /// A watch's objects, each after the cache has it.
 type Touched<K> = BoxStream<'static, Watched<K>>;
 
@@ -161,11 +164,11 @@ fn watch(client: &Client, settings: &Settings) -> (Streams, Caches) {
     let ours = watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_SLUICE));
     let refused = watcher::Config::default().fields("involvedObject.kind=Job,reason=FailedCreate");
     let leases: Api<Lease> = Api::namespaced(client.clone(), &settings.namespace);
-    let (runs_store, runs) = cached(scoped::<GuardedRun>(client, namespace), watcher::Config::default());
-    let (jobs_store, jobs) = cached(scoped::<Job>(client, namespace), ours.clone());
-    let (pods_store, pods) = cached(scoped::<Pod>(client, namespace), ours.clone());
-    let (leases_store, leases) = cached(leases, ours);
-    let (events_store, events) = cached(scoped::<Event>(client, namespace), refused);
+    let (runs_store, runs) = cached(scoped::<GuardedRun>(client, namespace), watcher::Config::default(), |_| {});
+    let (jobs_store, jobs) = cached(scoped::<Job>(client, namespace), ours.clone(), caches::trim_job);
+    let (pods_store, pods) = cached(scoped::<Pod>(client, namespace), ours.clone(), caches::trim_pod);
+    let (leases_store, leases) = cached(leases, ours, |_| {});
+    let (events_store, events) = cached(scoped::<Event>(client, namespace), refused, |_| {});
     let caches =
         Caches { runs: runs_store, jobs: jobs_store, pods: pods_store, leases: leases_store, events: events_store };
     (Streams { runs, jobs, pods, leases, events }, caches)
@@ -186,14 +189,17 @@ where
     }
 }
 
-fn cached<K>(api: Api<K>, config: watcher::Config) -> (Store<K>, Touched<K>)
+/// A cache and its watch. `trim` takes away what nothing is decided by.
+fn cached<K>(api: Api<K>, config: watcher::Config, trim: fn(&mut K)) -> (Store<K>, Touched<K>)
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
 {
     let (reader, writer) = reflector::store();
-    let stream = watcher(api, config)
-        .default_backoff()
-        .modify(|object| object.meta_mut().managed_fields = keep_retry(object.meta_mut().managed_fields.take()));
+    // Pages as they come are much larger than what is kept of them.
+    let stream = watcher(api, config.page_size(PAGE)).default_backoff().modify(move |object| {
+        object.meta_mut().managed_fields = keep_retry(object.meta_mut().managed_fields.take());
+        trim(object);
+    });
     (reader, reflector::reflector(writer, stream).touched_objects().boxed())
 }
 
@@ -219,16 +225,16 @@ fn runs_of_database(
     runs: &Store<GuardedRun>,
     labels: &std::collections::BTreeMap<String, String>,
 ) -> Vec<ObjectRef<GuardedRun>> {
-    let Some(database) = labels.get(labels::DATABASE) else { return Vec::new() };
+    let database = labels.get(labels::DATABASE).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    let Some(database) = database else { return Vec::new() };
     let concerned = runs.state_filter(|run| {
         run.0.as_ref().is_ok_and(|run| {
-            let recorded = run
-                .status
-                .as_ref()
-                .and_then(|status| status.release.as_ref())
-                .map(|release| release.database_id.clone());
-            let id = recorded.unwrap_or_else(|| run.spec.database_id(&run.namespace().unwrap_or_default()));
-            names::digest_hex(&[&id]) == *database
+            let release = run.status.as_ref().and_then(|status| status.release.as_ref());
+            let digest = match release {
+                Some(release) => names::digest(&[&release.database_id]),
+                None => names::digest(&[&run.spec.database_id(run.metadata.namespace.as_deref().unwrap_or_default())]),
+            };
+            digest == database
         })
     });
     concerned.iter().map(|run| ObjectRef::from_obj(run.as_ref())).collect()

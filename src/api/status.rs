@@ -135,6 +135,14 @@ pub struct Attempt {
     pub failure: Option<Failure>,
 }
 
+impl Attempt {
+    /// Whether it is on record how the migration ended: what is left is to ask the database.
+    #[must_use]
+    pub fn migration_is_judged(&self) -> bool {
+        self.migrate.ended_at.is_some() || self.failure.is_some()
+    }
+}
+
 /// How an attempt ended. The field's description tells the values apart: one beside each would take its place in the schema.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]

@@ -17,7 +17,7 @@ use crate::classify::Reason;
 /// The next thing to do for the active attempt.
 #[must_use]
 pub fn go_on(observed: &Observed, attempt: &Attempt) -> Decision {
-    if attempt.migrate.ended_at.is_some() || attempt.failure.is_some() {
+    if attempt.migration_is_judged() {
         return check(observed, attempt);
     }
     match &observed.migrate {

@@ -63,7 +63,7 @@ impl Caches {
     #[must_use]
     pub fn jobs_of(&self, namespace: &str, uid: &str) -> Vec<Arc<Job>> {
         self.jobs.state_filter(|job| {
-            job.namespace().as_deref() == Some(namespace)
+            job.metadata.namespace.as_deref() == Some(namespace)
                 && job.labels().get(labels::RUN_UID).is_some_and(|value| value == uid)
                 && job.owner_references().iter().any(|owner| owner.uid == uid)
         })
@@ -78,8 +78,9 @@ impl Caches {
     /// A Job's pod; the newest, should there ever be two.
     #[must_use]
     pub fn pod_of(&self, job: &Job) -> Option<Arc<Pod>> {
-        let namespace = job.namespace();
-        newest_of(job, self.pods.state_filter(|pod| pod.namespace() == namespace))
+        let uid = job.uid();
+        let its = |pod: &Pod| pod.owner_references().iter().any(|owner| Some(&owner.uid) == uid.as_ref());
+        newest_of(job, self.pods.state_filter(its))
     }
 
     /// Why a Job has no pod, as the Job controller's Events say.
@@ -93,6 +94,19 @@ impl Caches {
             if message.contains("exceeded quota") { Reason::QUOTA_EXCEEDED } else { Reason::ADMISSION_REFUSED };
         Some(Trouble { reason, message: crate::classify::redact::evidence(vec![message]).join(" ") })
     }
+}
+
+/// Takes from a Job what no decision reads: the template of its pod is most of it.
+pub fn trim_job(job: &mut Job) {
+    if let Some(spec) = &mut job.spec {
+        spec.template = Default::default();
+    }
+}
+
+/// Takes from a pod what no decision reads: what it was asked to be.
+pub fn trim_pod(pod: &mut Pod) {
+    pod.spec = None;
+    pod.metadata.annotations = None;
 }
 
 /// The newest of `pods` that is the Job's.

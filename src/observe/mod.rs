@@ -76,25 +76,34 @@ impl Observer {
     /// When the cache is behind our own writes, or the API server does not answer.
     pub async fn observe(&self, run: &Arc<MigrationRun>, now: Timestamp) -> Result<Observed, Error> {
         let mut observed = self.blank(run, now);
-        observed.refusal = build::job::refusal(&observed);
-        let database = self.database(&observed);
-        let number = observed.status.active_attempt().map_or_else(|| observed.next_attempt(), |attempt| attempt.number);
-        let resting =
-            observed.status.active_attempt().is_none() && (observed.status.is_clean() || observed.status.is_stalled());
-        observed.lock = self.lock(&observed, &database).await?;
+        if observed.run.deleting || observed.status.release.is_none() {
+            // It is let go, or taken up, whatever else there is.
+            return Ok(observed);
+        }
         observed.kept_open = self.kept_open(&observed);
-        if resting {
-            observed.expired = self.expired(&observed);
-        } else {
-            let migrate = observed.job_name("migrate", number);
-            observed.migrate = self.job(&observed, &migrate, Step::Migrate).await?;
-            if observed.status.active_attempt().is_some() {
-                let check = observed.job_name("check", number);
-                observed.check = self.job(&observed, &check, Step::Check).await?;
+        let database = self.database(&observed);
+        match observed.status.active_attempt().cloned() {
+            Some(attempt) if attempt.migration_is_judged() => {
+                let name = observed.job_name("check", attempt.number);
+                let (lock, check) = (self.lock(&observed, &database), self.job(&observed, &name, Step::Check));
+                (observed.lock, observed.check) = futures::try_join!(lock, check)?;
             }
-            observed.ahead = queue::ahead(&self.caches, &observed);
-            observed.rival = self.rival(&observed, &database).await?;
-            observed.orphan = self.orphan(&observed).await?;
+            None if observed.status.is_clean() || observed.status.is_stalled() => {
+                observed.lock = self.lock_at_rest(&observed, &database);
+                observed.expired = self.expired(&observed);
+            }
+            active => {
+                let number = active.as_ref().map_or_else(|| observed.next_attempt(), |attempt| attempt.number);
+                if active.is_none() {
+                    observed.refusal = build::job::refusal(&observed);
+                }
+                let name = observed.job_name("migrate", number);
+                let (lock, migrate) = (self.lock(&observed, &database), self.job(&observed, &name, Step::Migrate));
+                (observed.lock, observed.migrate) = futures::try_join!(lock, migrate)?;
+                observed.ahead = queue::ahead(&self.caches, &observed);
+                observed.rival = self.rival(&observed, &database).await?;
+                observed.orphan = self.orphan(&observed).await?;
+            }
         }
         Ok(observed)
     }
@@ -112,9 +121,9 @@ impl Observer {
             return Ok(cached);
         }
         let params = ListParams::default().labels(&format!("{}={database}", labels::DATABASE));
-        let jobs = self.everywhere::<Job>().list(&params).await;
+        let (jobs, pods) = (self.everywhere::<Job>(), self.everywhere::<Pod>());
+        let (jobs, pods) = futures::join!(jobs.list(&params), pods.list(&params));
         let jobs = jobs.map_err(|error| Error::ReadJob(Box::new(error), "of the database".to_owned()))?;
-        let pods = self.everywhere::<Pod>().list(&params).await;
         let pods = pods.map_err(|error| Error::ReadPods(Box::new(error), "of the database".to_owned()))?;
         Ok(rival(&shared(jobs.items), &shared(pods.items)))
     }
@@ -190,12 +199,7 @@ impl Observer {
             }
         };
         let Some(lease) = lease else { return Ok(Lock::Free) };
-        let seen = LeaseRef {
-            name,
-            uid: lease.uid().unwrap_or_default(),
-            resource_version: lease.resource_version().unwrap_or_default(),
-        };
-        let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
+        let (seen, holder) = (lease_ref(&lease), holder(&lease));
         let uid = build::lease::holder_uid(holder);
         if uid == observed.run.uid {
             return Ok(Lock::Mine(seen));
@@ -203,6 +207,14 @@ impl Observer {
         let by = lease.annotations().get(labels::RUN).cloned().unwrap_or_else(|| holder.to_owned());
         let abandoned = self.is_gone(&by, uid).await?.then_some(seen);
         Ok(Lock::Held { by, abandoned })
+    }
+
+    /// The lock as the cache has it, for a run that rests: it only gives back what it has, so absence decides nothing.
+    fn lock_at_rest(&self, observed: &Observed, database: &str) -> Lock {
+        let cached = self.caches.lease(&self.namespace, &names::database_lease(database));
+        let current = cached.filter(|lease| !self.watermarks.is_behind(lease.as_ref()));
+        let mine = current.filter(|lease| build::lease::holder_uid(holder(lease)) == observed.run.uid);
+        mine.map_or(Lock::Free, |lease| Lock::Mine(lease_ref(&lease)))
     }
 
     /// Whether a run is gone. Absence is believed from the API server alone.
@@ -338,6 +350,18 @@ fn view(job: &Job, container: ContainerSeen) -> JobView {
         failed: end.flatten(),
         container,
     }
+}
+
+fn lease_ref(lease: &Lease) -> LeaseRef {
+    LeaseRef {
+        name: lease.name_any(),
+        uid: lease.uid().unwrap_or_default(),
+        resource_version: lease.resource_version().unwrap_or_default(),
+    }
+}
+
+fn holder(lease: &Lease) -> &str {
+    lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default()
 }
 
 fn job_ref(job: &Job) -> JobRef {
