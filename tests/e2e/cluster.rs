@@ -2,8 +2,7 @@
 
 use std::process::Command;
 
-use k8s_openapi::api::apps::v1::Deployment;
-use kube::{Api, Client};
+use kube::Client;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Namespace of the operator.
@@ -124,7 +123,12 @@ pub async fn kill_operator() {
     for pod in pods.lines() {
         kubectl(&["-n", OPERATOR, "delete", pod, "--grace-period=0", "--force"]);
     }
-    kubectl(&["-n", OPERATOR, "rollout", "status", "deployment/sluice", "--timeout=60s"]);
-    let deployments: Api<Deployment> = Api::namespaced(client().await, OPERATOR);
-    assert_eq!(deployments.get("sluice").await.unwrap().status.unwrap().ready_replicas, Some(1));
+    kubectl(&[
+        "-n",
+        OPERATOR,
+        "wait",
+        "deployment/sluice",
+        "--for=jsonpath={.status.readyReplicas}=1",
+        "--timeout=60s",
+    ]);
 }
