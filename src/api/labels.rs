@@ -25,3 +25,9 @@ pub const FORCE_DELETE: &str = "sluice.dev/force-delete";
 /// Annotations by which the common node autoscalers leave a pod alone until it has ended.
 pub const DO_NOT_DISRUPT: [(&str, &str); 2] =
     [("karpenter.sh/do-not-disrupt", "true"), ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")];
+
+/// Whether a label is one of those that Sluice reads.
+#[must_use]
+pub fn is_ours(key: &str) -> bool {
+    key == MANAGED_BY || key.starts_with("sluice.dev/")
+}

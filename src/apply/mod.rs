@@ -10,6 +10,7 @@ use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 
 use crate::api::{MigrationRun, MigrationRunStatus};
+use crate::classify::redact::evidence;
 use crate::decide::{Decision, Observed};
 use crate::runtime::lease::Leadership;
 use crate::status::Applied;
@@ -30,7 +31,15 @@ pub enum Error {
         /// The effect's name.
         effect: &'static str,
     },
-    /// The API server refused or did not answer.
+    /// The cluster does not allow it: rights, a policy, a webhook, a quota.
+    #[error("{effect} was refused: {message}")]
+    Refused {
+        /// The effect's name.
+        effect: &'static str,
+        /// What the API server said, redacted.
+        message: String,
+    },
+    /// The API server failed or did not answer.
     #[error("failed to apply {effect}: {source}")]
     Api {
         /// The effect's name.
@@ -55,7 +64,7 @@ impl Error {
         match self {
             Self::Conflict { .. } => "Conflict",
             Self::NotLeader { .. } => "NotLeader",
-            Self::Api { effect, .. } | Self::Build { effect, .. } => effect,
+            Self::Refused { effect, .. } | Self::Api { effect, .. } | Self::Build { effect, .. } => effect,
         }
     }
 }
@@ -116,10 +125,13 @@ impl Applier {
     }
 }
 
-/// 404, 409 and 422 of a fenced write mean that its premise is gone.
+/// 404 and 409 of a fenced write mean that its premise is gone; policies and webhooks refuse with 400, 403 or 422.
 fn refusal(effect: &'static str, error: kube::Error) -> Error {
     match &error {
         kube::Error::Api(status) if [404, 409].contains(&status.code) => Error::Conflict { effect },
+        kube::Error::Api(status) if [400, 403, 422].contains(&status.code) => {
+            Error::Refused { effect, message: evidence(vec![status.message.clone()]).join(" ") }
+        }
         _ => Error::Api { effect, source: Box::new(error) },
     }
 }

@@ -41,6 +41,11 @@ impl Reason {
         Self(Cow::Owned(name.into()))
     }
 
+    /// Why the cluster refused an object, by what it said.
+    pub fn of_refusal(message: &str) -> Self {
+        if message.contains("exceeded quota") { Self::QUOTA_EXCEEDED } else { Self::ADMISSION_REFUSED }
+    }
+
     /// The reason of this name, upper and lower case alike.
     pub fn find(name: &str) -> Option<&'static Entry> {
         REASONS.iter().find(|entry| entry.name.eq_ignore_ascii_case(name))

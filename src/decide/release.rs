@@ -77,8 +77,14 @@ fn rest_when_stalled(observed: &Observed) -> Option<Decision> {
     observed.status.is_stalled().then(|| tidy(observed))
 }
 
+/// Nothing starts. A Job that was made and never let go would keep other runs from the database for as long as this one is
+/// suspended.
 fn hold_when_suspended(observed: &Observed) -> Option<Decision> {
-    observed.spec.suspended().then(|| release_lock(observed))
+    let leftover = match &observed.migrate {
+        JobSeen::Ours(job) if job.suspended && !job.finished => Some(Effect::DeleteJob(job.job.clone())),
+        _ => None,
+    };
+    observed.spec.suspended().then(|| leftover.into_iter().fold(release_lock(observed), Decision::effect))
 }
 
 fn refuse_spec(observed: &Observed) -> Option<Decision> {

@@ -1,5 +1,6 @@
 //! Caches of what carries our labels: runs, Jobs, pods and Leases; and of the Events that say why a Job has no pod.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -90,23 +91,38 @@ impl Caches {
         let mut events = self.events.state_filter(|event| event.involved_object.uid == uid);
         events.sort_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0));
         let message = events.pop()?.message.clone()?;
-        let reason =
-            if message.contains("exceeded quota") { Reason::QUOTA_EXCEEDED } else { Reason::ADMISSION_REFUSED };
-        Some(Trouble { reason, message: crate::classify::redact::evidence(vec![message]).join(" ") })
+        Some(Trouble {
+            reason: Reason::of_refusal(&message),
+            message: crate::classify::redact::evidence(vec![message]).join(" "),
+        })
     }
 }
 
-/// Takes from a Job what no decision reads: the template of its pod is most of it.
+/// Takes from a Job what no decision reads: the template of its pod is most of it, and other people's labels.
 pub fn trim_job(job: &mut Job) {
     if let Some(spec) = &mut job.spec {
         spec.template = Default::default();
     }
+    trim_labels(&mut job.metadata.labels);
 }
 
-/// Takes from a pod what no decision reads: what it was asked to be.
+/// Takes from a pod what no decision reads: what it was asked to be, and other people's labels.
 pub fn trim_pod(pod: &mut Pod) {
     pod.spec = None;
     pod.metadata.annotations = None;
+    trim_labels(&mut pod.metadata.labels);
+    let Some(status) = &mut pod.status else { return };
+    let ended = ["Succeeded", "Failed"].iter().any(|phase| status.phase.as_deref() == Some(phase));
+    if let Some(conditions) = &mut status.conditions {
+        // Of a pod that has ended only why it was ended says anything.
+        conditions.retain(|condition| !ended || condition.type_ == "DisruptionTarget");
+        conditions.shrink_to_fit();
+    }
+}
+
+fn trim_labels(labels: &mut Option<BTreeMap<String, String>>) {
+    // Made anew, since a map keeps the room of what is taken from it.
+    *labels = labels.take().map(|all| all.into_iter().filter(|(key, _)| labels::is_ours(key)).collect());
 }
 
 /// The newest of `pods` that is the Job's.

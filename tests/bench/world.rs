@@ -60,7 +60,7 @@ pub fn run(name: &str) -> MigrationRun {
     let spec = json!({
         "image": "shop:1",
         "database": { "id": name },
-        "recovery": { "retry": { "limit": 100, "initialDelay": "1s", "maxDelay": "2s" } },
+        "recovery": { "retry": { "limit": 100, "initialDelay": "10s", "maxDelay": "10s" } },
         "podTemplate": { "spec": { "schedulerName": "scripted" } },
     });
     MigrationRun::new(name, serde_json::from_value(spec).unwrap())

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ResourceQuota;
 use serde_json::json;
+use sluice::api::MigrationRunStatus;
 
 use crate::cluster::{self, undisturbed};
 use crate::world::{World, condition, failure};
@@ -92,6 +93,30 @@ async fn a_quota_that_is_used_up_is_named_and_waited_for() {
         .await;
     world.kubectl(&["delete", "quota", "none"]);
     world.clean("app").await;
+}
+
+#[tokio::test]
+async fn a_job_that_the_cluster_refuses_is_named_and_what_ran_before_it_stays_on_record() {
+    let _operator = undisturbed().await;
+    let world = World::new("no-jobs").await;
+    let jobs = |count: u8| format!(r#"{{"spec":{{"hard":{{"count/jobs.batch":"{count}"}}}}}}"#);
+    world.kubectl(&["create", "quota", "jobs", "--hard=count/jobs.batch=0"]);
+    let in_force = |quota: Option<&ResourceQuota>| {
+        quota.and_then(|quota| quota.status.as_ref()).is_some_and(|status| status.hard.is_some())
+    };
+    world.until("jobs", "the quota in force", in_force).await;
+    world.script("app", "true", json!({}));
+    let refused =
+        |status: &MigrationRunStatus| status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "QuotaExceeded");
+    let none = world.status("app", "QuotaExceeded before the migration", refused).await;
+    assert!(none.attempts.is_empty());
+    world.kubectl(&["patch", "quota", "jobs", "--type=merge", "-p", &jobs(1)]);
+    let ran = |status: &MigrationRunStatus| {
+        status.attempts.last().is_some_and(|attempt| attempt.migrate.exit_code == Some(0)) && refused(status)
+    };
+    world.status("app", "QuotaExceeded before the check", ran).await;
+    world.kubectl(&["delete", "quota", "jobs"]);
+    assert_eq!(world.clean("app").await.attempts.len(), 1);
 }
 
 #[tokio::test]

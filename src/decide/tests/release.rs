@@ -134,6 +134,8 @@ fn suspended_or_refused_starts_nothing_and_gives_the_lock_back() {
     holds(vec![
         ("suspended", with(queued(), suspended), ""),
         ("suspended with the lock", with(with(queued(), suspended), mine), "ReleaseLock"),
+        ("suspended, a Job that was never let go", with(leftover(true, false), suspended), "ReleaseLock, DeleteJob"),
+        ("suspended, a Job that somebody let go", with(leftover(false, false), suspended), "ReleaseLock"),
         ("refused", with(queued(), refused), "Failed Config/InvalidSpec"),
         ("refused with the lock", with(with(queued(), refused), mine), "ReleaseLock, Failed Config/InvalidSpec"),
     ]);
@@ -177,18 +179,20 @@ fn one_run_at_a_time_works_on_a_database() {
     ]);
 }
 
+/// A Job under the next attempt's name that is not on record.
+fn leftover(suspended: bool, finished: bool) -> Observed {
+    with(with(queued(), |seen| seen.lock = lease()), |seen| {
+        let JobSeen::Ours(mut view) = job(seen, "migrate", ContainerSeen::Waiting(None), suspended) else {
+            unreachable!()
+        };
+        view.finished = finished;
+        seen.migrate = JobSeen::Ours(view);
+    })
+}
+
 #[test]
 fn what_stands_under_the_next_attempts_name_is_ours_or_left_alone() {
     let seen = || with(queued(), |seen| seen.lock = lease());
-    let leftover = |suspended: bool, finished: bool| {
-        with(seen(), |seen| {
-            let JobSeen::Ours(mut view) = job(seen, "migrate", ContainerSeen::Waiting(None), suspended) else {
-                unreachable!()
-            };
-            view.finished = finished;
-            seen.migrate = JobSeen::Ours(view);
-        })
-    };
     let stranger = with(seen(), |seen| seen.migrate = JobSeen::Stranger("shop-migrate-1".into()));
     holds(vec![
         ("a crash before the record", leftover(true, false), "CreateMigrateJob, AttemptBegun"),

@@ -1,0 +1,83 @@
+//! Metrics that follow from the record.
+
+use std::time::Duration;
+
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::Store;
+
+use crate::api::MigrationRunStatus;
+use crate::decide::Fact;
+use crate::observe::caches::GuardedRun;
+use crate::runtime::metrics::{Metrics, RunCount};
+use crate::status;
+
+/// Counts what is on record, once it is.
+pub fn count(metrics: &Metrics, facts: &[Fact], status: &MigrationRunStatus) {
+    for fact in facts {
+        match fact {
+            Fact::Concluded(outcome) => {
+                let class = status.failure.as_ref().map_or("none", |failure| class_label(&failure.class));
+                let outcome = match outcome {
+                    crate::api::status::AttemptOutcome::Clean => "clean",
+                    crate::api::status::AttemptOutcome::Failed => "failed",
+                    crate::api::status::AttemptOutcome::Superseded => "superseded",
+                    crate::api::status::AttemptOutcome::Withdrawn => "withdrawn",
+                };
+                metrics.attempt_ended(outcome, class);
+            }
+            Fact::RetryAt(_) => {
+                let class = status.failure.as_ref().map_or("none", |failure| class_label(&failure.class));
+                metrics.retry_scheduled(class);
+            }
+            Fact::MigrateEnded(ended) => step_ended(metrics, "migrate", ended),
+            Fact::CheckEnded(ended) => step_ended(metrics, "check", ended),
+            _ => {}
+        }
+    }
+}
+
+fn step_ended(metrics: &Metrics, step: &'static str, ended: &crate::decide::observed::Ended) {
+    if let (Some(from), Some(to)) = (ended.started_at, ended.ended_at) {
+        metrics.step_ended(step, Duration::try_from(to.duration_since(from)).unwrap_or_default());
+    }
+}
+
+/// A class as a label of bounded choice.
+fn class_label(class: &str) -> &'static str {
+    use crate::classify::Class;
+    const NAMES: [(Class, &str); 9] = [
+        (Class::Connectivity, "Connectivity"),
+        (Class::Permission, "Permission"),
+        (Class::DataConflict, "DataConflict"),
+        (Class::ScriptError, "ScriptError"),
+        (Class::Blocked, "Blocked"),
+        (Class::Config, "Config"),
+        (Class::Runtime, "Runtime"),
+        (Class::Interrupted, "Interrupted"),
+        (Class::Unknown, "Unknown"),
+    ];
+    NAMES.iter().find(|(_, name)| *name == class).map_or("Unknown", |(_, name)| name)
+}
+
+/// Runs by state and class, counted at the scrape.
+pub fn count_runs(metrics: &Metrics, runs: Store<GuardedRun>) {
+    metrics.count_runs_with(move || {
+        let mut counts = std::collections::BTreeMap::<(&'static str, &'static str), u64>::new();
+        for run in runs.state() {
+            let DeserializeGuard(Ok(run)) = run.as_ref() else {
+                *counts.entry(("malformed", "Config")).or_default() += 1;
+                continue;
+            };
+            let status = run.status.clone().unwrap_or_default();
+            let state = match status::situation::of(&status, run.spec.suspended()) {
+                status::situation::Situation::Working => "working",
+                status::situation::Situation::Suspended => "suspended",
+                status::situation::Situation::Stalled => "stalled",
+                status::situation::Situation::Clean => "clean",
+            };
+            let class = status.failure.as_ref().map_or("none", |failure| class_label(&failure.class));
+            *counts.entry((state, class)).or_default() += 1;
+        }
+        Iterator::map(counts.into_iter(), |((state, class), count)| RunCount { state, class, count }).collect()
+    });
+}

@@ -1,0 +1,118 @@
+//! What is watched, what is kept of it, and which runs a change concerns.
+
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+
+use super::Settings;
+use crate::api::{labels, names};
+use crate::observe::caches::{self, Caches, GuardedRun};
+
+/// Objects of a page of a first list.
+const PAGE: u32 = 100;
+
+/// A watch's objects, each after the cache has it.
+type Touched<K> = BoxStream<'static, Watched<K>>;
+
+/// The watches of all kinds.
+pub struct Streams {
+    pub runs: Touched<GuardedRun>,
+    pub jobs: Touched<Job>,
+    pub pods: Touched<Pod>,
+    pub leases: Touched<Lease>,
+    pub events: Touched<Event>,
+}
+
+type Watched<K> = Result<K, watcher::Error>;
+
+/// The watches: only what carries our labels, and the one kind of Event that says what no object does.
+pub fn watch(client: &Client, settings: &Settings) -> (Streams, Caches) {
+    let namespace = settings.watch_namespace.as_deref();
+    let ours = watcher::Config::default().labels(&format!("{}={}", labels::MANAGED_BY, labels::MANAGED_BY_SLUICE));
+    let refused = watcher::Config::default().fields("involvedObject.kind=Job,reason=FailedCreate");
+    let leases: Api<Lease> = Api::namespaced(client.clone(), &settings.namespace);
+    let (runs_store, runs) = cached(scoped::<GuardedRun>(client, namespace), watcher::Config::default(), |_| {});
+    let (jobs_store, jobs) = cached(scoped::<Job>(client, namespace), ours.clone(), caches::trim_job);
+    let (pods_store, pods) = cached(scoped::<Pod>(client, namespace), ours.clone(), caches::trim_pod);
+    let (leases_store, leases) = cached(leases, ours, |_| {});
+    let (events_store, events) = cached(scoped::<Event>(client, namespace), refused, |_| {});
+    let caches =
+        Caches { runs: runs_store, jobs: jobs_store, pods: pods_store, leases: leases_store, events: events_store };
+    (Streams { runs, jobs, pods, leases, events }, caches)
+}
+
+/// Runs come when all else is there: a pass that began earlier would take a pod that it has not heard of for one that is gone.
+pub fn after<K: Send + 'static>(
+    filled: impl Future<Output = bool> + Send + 'static,
+    touched: Touched<K>,
+) -> Touched<K> {
+    filled.map(|filled| if filled { touched } else { futures::stream::empty().boxed() }).flatten_stream().boxed()
+}
+
+fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// A cache and its watch. `trim` takes away what nothing is decided by.
+fn cached<K>(api: Api<K>, config: watcher::Config, trim: fn(&mut K)) -> (Store<K>, Touched<K>)
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
+{
+    let (reader, writer) = reflector::store();
+    // Pages as they come are much larger than what is kept of them.
+    let stream = watcher(api, config.page_size(PAGE)).default_backoff().modify(move |object| {
+        object.meta_mut().managed_fields = keep_retry(object.meta_mut().managed_fields.take());
+        trim(object);
+    });
+    (reader, reflector::reflector(writer, stream).touched_objects().boxed())
+}
+
+/// Field managers are large and of use only for who asked for a retry.
+fn keep_retry(
+    managers: Option<Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry>>,
+) -> Option<Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry>> {
+    let field = format!("f:{}", labels::RETRY);
+    let mut managers = managers?;
+    managers.retain(|entry| {
+        let annotations = entry.fields_v1.as_ref().and_then(|fields| fields.0.pointer("/f:metadata/f:annotations"));
+        annotations.is_some_and(|annotations| annotations.get(&field).is_some())
+    });
+    (!managers.is_empty()).then_some(managers)
+}
+
+/// The run that an object is labelled with.
+pub fn labelled<K: Resource>(object: &K) -> Option<ObjectRef<GuardedRun>> {
+    let run = object.labels().get(labels::RUN)?;
+    Some(ObjectRef::new(run).within(&object.namespace()?))
+}
+
+/// The runs of the database that an object is labelled with.
+pub fn runs_of_database(
+    runs: &Store<GuardedRun>,
+    labels: &std::collections::BTreeMap<String, String>,
+) -> Vec<ObjectRef<GuardedRun>> {
+    let database = labels.get(labels::DATABASE).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    let Some(database) = database else { return Vec::new() };
+    let concerned = runs.state_filter(|run| {
+        run.0.as_ref().is_ok_and(|run| {
+            let release = run.status.as_ref().and_then(|status| status.release.as_ref());
+            let digest = match release {
+                Some(release) => names::digest(&[&release.database_id]),
+                None => names::digest(&[&run.spec.database_id(run.metadata.namespace.as_deref().unwrap_or_default())]),
+            };
+            digest == database
+        })
+    });
+    concerned.iter().map(|run| ObjectRef::from_obj(run.as_ref())).collect()
+}
