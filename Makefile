@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # Where the cluster of `make cluster-up` and `make demo` lives; CLUSTER=current uses the one of KUBECONFIG instead.
 CLUSTER ?= $(CURDIR)/.cluster
 HELM ?= $(or $(shell command -v helm),$(HOME)/.cache/sluice/helm-4.3.1/helm)
-.PHONY: help build test lint generate cluster-up down demo test-unit test-api test-e2e bench
+.PHONY: help build test lint generate cluster-up down demo test-unit test-api bench
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -30,6 +30,9 @@ lint: ## Formatting and clippy, warnings as errors
 
 test-unit: ## The tests that need no cluster
 	cargo test --locked --features cel,cluster --lib --bins --test walls --test rbac --test classify --test docs
+
+test-api: ## The tests that need an API server but no node; KUBERNETES_VERSION says of which release
+	@tests/api/all
 
 generate: ## Print the CRDs again, then what follows from them
 	cargo run --locked --quiet -- crds > crds/.new && mv crds/.new crds/migrationruns.sluice.dev.yaml
