@@ -9,6 +9,7 @@ pub mod classify;
 pub mod cli;
 pub mod controller;
 pub mod decide;
+pub mod gate;
 pub mod observe;
 pub mod runtime;
 pub mod status;

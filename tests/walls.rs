@@ -36,7 +36,7 @@ fn pure_rooms_know_no_client_no_async_and_no_clock() {
         "Instant",
         "crate::runtime",
     ];
-    for room in ["decide", "classify", "build", "status"] {
+    for room in ["decide", "classify", "build", "gate", "status"] {
         for (path, text) in sources(room) {
             for word in banned {
                 assert!(!text.contains(word), "{} has {word}", path.display());
@@ -48,7 +48,7 @@ fn pure_rooms_know_no_client_no_async_and_no_clock() {
 #[test]
 fn only_apply_and_the_lease_write() {
     let writes = [".create(&", ".patch(&", ".replace(&", ".replace_status(&", ".patch_status(&", ".delete(&"];
-    for room in ["api", "build", "classify", "cli", "decide", "observe", "status"] {
+    for room in ["api", "build", "classify", "cli", "decide", "gate", "observe", "status"] {
         for (path, text) in sources(room) {
             for write in writes {
                 assert!(!text.contains(write), "{} writes: {write}", path.display());

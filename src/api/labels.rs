@@ -22,6 +22,23 @@ pub const RETRY: &str = "sluice.dev/retry";
 /// On a Job or its pod: lets it be deleted while a migration runs.
 pub const FORCE_DELETE: &str = "sluice.dev/force-delete";
 
+/// Label of a Deployment whose new releases wait for their databases. Its one value is `true`; it counts by being there.
+pub const GATED: &str = "sluice.dev/gated";
+/// On a gated Deployment, the user's: names of the containers that carry the release, with commas between them. Absent or
+/// empty: all that serve.
+pub const CONTAINERS: &str = "sluice.dev/containers";
+/// On a gated Deployment, the user's: names of the runs that must all be clean, with commas between them.
+pub const REQUIRED_RUNS: &str = "sluice.dev/required-runs";
+/// On a gated Deployment, the operator's, and copied to its ReplicaSets: the approved images, one a line.
+pub const APPROVED_IMAGES: &str = "sluice.dev/approved-images";
+/// On a gated Deployment, the admission's: there while it is held. `admission`, or `admission+user` where a person had paused
+/// it before.
+pub const HELD_BY: &str = "sluice.dev/held-by";
+/// On a gated Deployment, a person's: lets an image go that is not approved, as `IMAGE REASON`, one a line.
+pub const BYPASS: &str = "sluice.dev/bypass";
+/// Label of a ReplicaSet that the operator has taken from its Deployment during a rollback; the value is the Deployment.
+pub const CUSTODY: &str = "sluice.dev/custody";
+
 /// Annotations by which the common node autoscalers leave a pod alone until it has ended.
 pub const DO_NOT_DISRUPT: [(&str, &str); 2] =
     [("karpenter.sh/do-not-disrupt", "true"), ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")];
