@@ -70,7 +70,7 @@ fn asks_bypass(request: &Request<'_>, after: &Workload) -> bool {
 /// An image, spaces, and a word.
 fn has_reason(line: &str) -> bool {
     let reason = line.trim_start_matches(|letter| letter != ' ');
-    !line.starts_with(' ') && reason.trim_start_matches(' ') != ""
+    !line.starts_with(' ') && !reason.trim_start_matches(' ').is_empty()
 }
 
 /// Whether a container is left out of a held gate that was not left out before. Whoever may not let a release go could
