@@ -37,8 +37,9 @@ const VERB: &str = "sluice.dev/bypass lets a release go whose database is not kn
      \"bypass\" on migrationruns.sluice.dev in this namespace: ask somebody who has it, or wait for the MigrationRun";
 const LABEL: &str = "this Deployment is held, and its gate does not come off. Wait for the MigrationRun, go back to an \
      approved image, or let this one go with the annotation sluice.dev/bypass=\"IMAGE REASON\"";
-const FREED: &str = "this Deployment is held, and sluice.dev/containers may leave out only what it left out before. Name \
-     the others too, or let the release go with the annotation sluice.dev/bypass=\"IMAGE REASON\"";
+const FREED: &str = "this Deployment is held, perhaps by what the list would leave out in sluice.dev/containers. Go back to \
+     that container's approved image first and change the list then, or let it go with the annotation \
+     sluice.dev/bypass=\"IMAGE REASON\"";
 
 fn refusal(request: &Request<'_>, after: &Workload) -> Option<&'static str> {
     let gated = after.is_gated();
@@ -73,20 +74,17 @@ fn has_reason(line: &str) -> bool {
     !line.starts_with(' ') && !reason.trim_start_matches(' ').is_empty()
 }
 
-/// Whether a container is left out of a held gate that was not left out before. Whoever may not let a release go could
-/// leave its container out, and with the next write it would go.
+/// Whether a container with an image that is not approved is left out of a held gate, and was not before. Whoever may not
+/// let a release go could leave its container out, and with the next write it would go.
 fn frees(before: &Workload, after: &Workload) -> bool {
     let (named, names) = (after.named_containers(), before.named_containers());
     if named == names {
         return false;
     }
-    let left_out = |workload: &Workload, names: &[&str]| -> Vec<String> {
-        let kept: Vec<&str> = workload.carriers(names).iter().map(|c| c.name.as_str()).collect();
-        let all = workload.containers.iter().map(|c| c.name.clone());
-        all.filter(|name| !kept.contains(&name.as_str())).collect()
-    };
-    let before = left_out(before, &names);
-    left_out(after, &named).iter().any(|name| !before.contains(name))
+    let (approved, bypassed) = (after.approved(), after.bypassed());
+    let open = |image: &str| image.is_empty() || approved.has(image) || bypassed.contains(&image);
+    let was_left_out = before.left_out(&names);
+    after.left_out(&named).iter().any(|c| !open(&c.image) && !was_left_out.iter().any(|old| old.name == c.name))
 }
 
 fn warnings(request: &Request<'_>, after: &Workload) -> Vec<String> {

@@ -36,6 +36,12 @@ pub struct Container {
     pub serves: bool,
 }
 
+impl Container {
+    fn carries(&self, named: &[&str]) -> bool {
+        if named.is_empty() { self.serves } else { named.contains(&self.name.as_str()) }
+    }
+}
+
 impl Workload {
     /// Reads the JSON of a Deployment or a ReplicaSet. What is missing or of another type is taken as absent.
     #[must_use]
@@ -147,8 +153,12 @@ impl Workload {
 
     /// The containers that carry the release, by these names.
     pub(super) fn carriers(&self, named: &[&str]) -> Vec<&Container> {
-        let carries = |c: &&Container| if named.is_empty() { c.serves } else { named.contains(&c.name.as_str()) };
-        self.containers.iter().filter(carries).collect()
+        self.containers.iter().filter(|c| c.carries(named)).collect()
+    }
+
+    /// All other containers.
+    pub(super) fn left_out(&self, named: &[&str]) -> Vec<&Container> {
+        self.containers.iter().filter(|c| !c.carries(named)).collect()
     }
 
     /// Those of these names that no container has.
