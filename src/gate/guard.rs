@@ -90,7 +90,7 @@ fn frees(before: &Workload, after: &Workload) -> bool {
 fn warnings(request: &Request<'_>, after: &Workload) -> Vec<String> {
     let names = request.names();
     let mut told = Vec::new();
-    if after.is_held() && !request.by_operator {
+    if after.is_gated() && after.is_held() && !request.by_operator {
         let Lack { unapproved, missing } = lack(after, &names, after.annotation(labels::APPROVED_IMAGES));
         let what = if unapproved.is_empty() {
             format!("sluice.dev/containers names what the template lacks: {}", missing.join(", "))
@@ -110,7 +110,8 @@ fn warnings(request: &Request<'_>, after: &Workload) -> Vec<String> {
              or a digest"
         ));
     }
-    told
+    // A warning is one line, and an image may be anything.
+    told.into_iter().map(|text| text.replace('\n', " ")).collect()
 }
 
 /// Whether an image may be another one tomorrow under the same name.
