@@ -39,6 +39,9 @@ pub const BYPASS: &str = "sluice.dev/bypass";
 /// Label of a ReplicaSet that the operator has taken from its Deployment during a rollback; the value is the Deployment.
 pub const CUSTODY: &str = "sluice.dev/custody";
 
+/// On the configuration of the gate's webhook: each replica's certificate authorities, as JSON.
+pub const AUTHORITIES: &str = "sluice.dev/authorities";
+
 /// Annotations by which the common node autoscalers leave a pod alone until it has ended.
 pub const DO_NOT_DISRUPT: [(&str, &str); 2] =
     [("karpenter.sh/do-not-disrupt", "true"), ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false")];

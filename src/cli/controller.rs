@@ -3,13 +3,16 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use kube::Client;
 use tokio::sync::watch::Receiver;
+use tokio::task::JoinSet;
 
 use crate::controller::{self, Settings};
-use crate::runtime::args::ControllerArgs;
+use crate::runtime::args::{ControllerArgs, WebhookArgs};
 use crate::runtime::clock::SystemClock;
 use crate::runtime::lease::{Ended, LeaderElection, Leadership, Timing};
 use crate::runtime::metrics::Metrics;
+use crate::runtime::webhook::{self, keeper::Keeper};
 use crate::runtime::{client, server, shutdown, telemetry};
 
 /// Name of the Lease by which the replicas elect their leader.
@@ -68,6 +71,8 @@ async fn operate(args: ControllerArgs) -> Result<(), Failure> {
     let (drained, drained_seen) = tokio::sync::watch::channel(false);
     let elected = tokio::spawn(election.run(told_on(&drained_seen)));
 
+    // Every replica holds, whoever leads: the API server's calls come to any that is ready.
+    let _holding = hold(&args, &client, &stopped).await?;
     // A replica that waits is ready: it serves its probes and takes over when it must.
     health.set_ready(true);
     tokio::select! {
@@ -106,6 +111,32 @@ async fn operate(args: ControllerArgs) -> Result<(), Failure> {
         Ended::Released => Ok(()),
         Ended::Lost => Err("the leader's lease was lost; another replica leads now".into()),
     }
+}
+
+/// Serves the gate's webhook, where that is asked for, once the API server can know its certificate.
+async fn hold(
+    args: &ControllerArgs,
+    client: &Client,
+    stopped: &Receiver<bool>,
+) -> Result<Option<JoinSet<()>>, Failure> {
+    let WebhookArgs { listen: Some(address), configuration, host, operator } = &args.webhook else { return Ok(None) };
+    let hosts = std::slice::from_ref(host);
+    let keeper = Keeper::new(client.clone(), configuration, &args.identity, hosts, webhook::keeper::Timing::default())?;
+    let listener = server::bind(*address).await?;
+    let (serving, mut published) = (keeper.serving(), keeper.published());
+    let (routes, until) = (webhook::routes(operator), told_on(stopped));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        if let Err(error) = webhook::serve(listener, routes, serving, until).await {
+            tracing::error!(%error, "the gate's webhook has ended");
+        }
+    });
+    tasks.spawn(keeper.keep());
+    tokio::select! {
+        _ = published.wait_for(|published| *published) => tracing::info!(%address, "the gate's webhook is known to the API server"),
+        () = told_on(stopped) => {}
+    }
+    Ok(Some(tasks))
 }
 
 async fn leadership_or_signal(leadership: &Leadership, stopped: &Receiver<bool>) {

@@ -37,7 +37,7 @@ impl Change {
 
     /// The operations of a JSON patch (RFC 6902) for the object as it was sent; none where nothing changes.
     #[must_use]
-    pub fn patch(&self, sent: &Value) -> Vec<Value> {
+    pub fn operations(&self, sent: &Value) -> Vec<Value> {
         let found = sent.pointer("/metadata/annotations").and_then(Value::as_object);
         let mut operations = Vec::new();
         for (key, value) in self.annotations() {

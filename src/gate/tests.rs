@@ -352,11 +352,11 @@ proptest! {
         if new.annotations.is_empty() {
             object["metadata"].as_object_mut().unwrap().remove("annotations");
         }
-        let patch = serde_json::from_value::<json_patch::Patch>(Value::from(change.patch(&object))).unwrap();
+        let patch = serde_json::from_value::<json_patch::Patch>(Value::from(change.operations(&object))).unwrap();
         json_patch::patch(&mut object, &patch).unwrap();
         let (read, wanted) = (Workload::read(&object), Workload::read(&written(&change.of(&new))));
         prop_assert_eq!(&read, &wanted);
-        prop_assert!(change.patch(&object).is_empty(), "a second patch has nothing to do");
+        prop_assert!(change.operations(&object).is_empty(), "a second patch has nothing to do");
         let typed: Deployment = serde_json::from_value(object).unwrap();
         let mut typed = Workload::from(&typed);
         typed.containers.iter_mut().for_each(|c| c.serves = false);

@@ -46,9 +46,39 @@ pub struct ControllerArgs {
     #[arg(long, env = "SLUICE_LEASE_DURATION", default_value = "15", value_parser = seconds::<5>, value_name = "SECONDS")]
     pub lease_duration: Duration,
 
+    /// How the gate's webhook is served, where the API server cannot hold releases itself.
+    #[command(flatten)]
+    pub webhook: WebhookArgs,
+
     /// Seconds to finish what is in flight after SIGTERM; keep it below the pod's terminationGracePeriodSeconds
     #[arg(long, env = "SLUICE_SHUTDOWN_GRACE", default_value = "25", value_parser = seconds::<0>, value_name = "SECONDS")]
     pub shutdown_grace: Duration,
+}
+
+/// The gate's webhook; none without an address.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WebhookArgs {
+    /// Address of the gate's webhook [default: none is served]
+    #[arg(id = "webhook", long = "gate-webhook", value_name = "ADDRESS:PORT", requires_all = ["configuration", "host", "operator"])]
+    pub listen: Option<SocketAddr>,
+
+    /// Its MutatingWebhookConfiguration, in which this replica publishes its certificate
+    #[arg(
+        id = "configuration",
+        long = "gate-configuration",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NAME"
+    )]
+    pub configuration: String,
+
+    /// Name by which the API server calls it
+    #[arg(id = "host", long = "gate-host", default_value = "", hide_default_value = true, value_name = "HOST")]
+    pub host: String,
+
+    /// User name of the operator, who alone approves
+    #[arg(id = "operator", long = "gate-operator", default_value = "", hide_default_value = true, value_name = "USER")]
+    pub operator: String,
 }
 
 /// Form of the log.

@@ -66,7 +66,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    pub async fn connect() -> Self {
+    /// With a namespace of that name and this process.
+    pub async fn connect(name: &str) -> Self {
         let config = Config::infer().await.expect("KUBECONFIG names no cluster: see tests/cluster/up");
         let writers = Writer::ALL.map(|writer| {
             let mut config = config.clone();
@@ -74,7 +75,7 @@ impl Cluster {
             config.auth_info.impersonate_groups = writer.may_bypass().then(|| vec!["system:masters".to_owned()]);
             Client::try_from(config).unwrap()
         });
-        let namespace = format!("gate-{}", std::process::id());
+        let namespace = format!("gate-{name}-{}", std::process::id());
         Self { client: Client::try_from(config).unwrap(), namespace, writers: writers.into() }
     }
 

@@ -1,5 +1,5 @@
 //! The rule of the gate in Rust and in the cluster's policies, asked about the same writes: 2,000 random pairs of an old and
-//! a new Deployment, by people with and without rights and by the operator.
+//! a new Deployment, by people with and without rights and by the operator. Once with the policy that holds, once with the webhook.
 //!
 //! `KUBECONFIG` names a control plane with `deploy/install.yaml` and `deploy/gate.yaml` on it, which `tests/policies/run`
 //! leaves there; no node. Old objects are real; every write is a server-side dry run.
@@ -11,13 +11,19 @@ mod chance;
 mod pool;
 
 use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use sluice::gate::{Answer, Request, Workload, admit};
+use sluice::runtime::webhook::{
+    self,
+    keeper::{Keeper, Timing},
+};
 
 use ask::{Asked, Writer};
 use chance::Chance;
-use pool::Pool;
+use pool::{Hold, Pool};
 
 const PAIRS: u64 = 2_000;
 const AT_ONCE: usize = 16;
@@ -76,9 +82,43 @@ impl Case {
     }
 }
 
+/// Both tests change what holds, so one waits for the other.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_rule_and_the_policies_agree_on_every_write() {
-    let pool = Pool::fill(&mut Chance::seeded(7)).await;
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let pool = Pool::fill(&mut Chance::seeded(7), Hold::Policy).await;
+    agree(&pool).await;
+    pool.drain().await;
+}
+
+/// The same with the webhook in the policy's place, and then the questions about the gate. Its certificate lives for ten
+/// seconds, so it is replaced many times in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_webhook_holds_like_the_policy_while_its_certificates_change() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let client = kube::Client::try_default().await.expect("KUBECONFIG names no cluster: see tests/cluster/up");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/hold", listener.local_addr().unwrap());
+    let timing = Timing { life: Duration::from_secs(10), look: Duration::from_millis(500) };
+    let keeper = Keeper::new(client, "sluice-gate", "here", &["127.0.0.1".to_owned()], timing).unwrap();
+    let serving = webhook::serve(listener, webhook::routes(&ask::operator()), keeper.serving(), std::future::pending());
+    let tasks = [tokio::spawn(async move { serving.await.unwrap() }), tokio::spawn(keeper.keep())];
+
+    let pool = Pool::fill(&mut Chance::seeded(7), Hold::Webhook(url)).await;
+    agree(&pool).await;
+    let asked = tokio::task::spawn_blocking(|| {
+        Command::new("tests/policies/run").arg("gate").current_dir(env!("CARGO_MANIFEST_DIR")).status()
+    });
+    let asked = asked.await.unwrap().unwrap();
+    pool.drain().await;
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    assert!(asked.success(), "tests/policies/run gate, with the webhook");
+}
+
+/// Asks about random writes, and fails where the cluster's answer is not the rule's.
+async fn agree(pool: &Pool) {
     let mut chance = Chance::seeded(11);
     let cases: Vec<Case> = (0..PAIRS)
         .map(|number| {
@@ -99,7 +139,6 @@ async fn the_rule_and_the_policies_agree_on_every_write() {
         .await;
     let seconds = began.elapsed().as_secs();
     pool.is_as_it_was().await;
-    pool.drain().await;
 
     let differences: Vec<&String> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
     assert!(

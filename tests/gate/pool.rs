@@ -12,21 +12,33 @@ use crate::chance::Chance;
 
 const OBJECTS: usize = 120;
 const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";
+const POLICY: &str = "mutatingadmissionpolicybindings/sluice-gate";
+const CONFIGURATIONS: &str = "mutatingwebhookconfigurations";
 const BINDINGS: [&str; 3] = [
-    "mutatingadmissionpolicybindings/sluice-gate",
+    POLICY,
     "validatingadmissionpolicybindings/sluice-gate-guard",
     "validatingadmissionpolicybindings/sluice-gate-notices",
 ];
+
+/// What holds.
+pub enum Hold {
+    /// The MutatingAdmissionPolicy.
+    Policy,
+    /// The webhook at this address.
+    Webhook(String),
+}
 
 /// Deployments as they are on the API server.
 pub struct Pool {
     pub cluster: Cluster,
     pub objects: Vec<Value>,
+    bindings: Vec<Value>,
+    hold: Hold,
 }
 
 impl Pool {
-    pub async fn fill(chance: &mut Chance) -> Self {
-        let cluster = Cluster::connect().await;
+    pub async fn fill(chance: &mut Chance, hold: Hold) -> Self {
+        let cluster = Cluster::connect(if matches!(hold, Hold::Policy) { "policy" } else { "webhook" }).await;
         let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": cluster.namespace } });
         cluster.must(Method::POST, "/api/v1/namespaces", &namespace).await;
         let roles = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings", cluster.namespace);
@@ -40,16 +52,22 @@ impl Pool {
         cluster.must(Method::POST, &roles, &binding).await;
 
         let bindings = unbind(&cluster).await;
-        wait_until("the policies are not in force", async || !in_force(&cluster).await).await;
+        wait_until("nothing is in force", async || in_force(&cluster).await == [false; 3]).await;
         let wanted: Vec<Value> = (0..OBJECTS).map(|n| chance.deployment(&format!("old-{n}"))).collect();
         let path = cluster.deployments();
         stream::iter(&wanted)
             .for_each_concurrent(16, |each| async { drop(cluster.must(Method::POST, &path, each).await) })
             .await;
         let objects = settled(&cluster).await;
-        bind(&cluster, &bindings).await;
-        wait_until("the policies are in force", async || in_force(&cluster).await).await;
-        let pool = Self { cluster, objects };
+        match &hold {
+            Hold::Policy => bind(&cluster, &BINDINGS, &bindings).await,
+            Hold::Webhook(url) => {
+                bind(&cluster, &BINDINGS[1..], &bindings[1..]).await;
+                cluster.must(Method::POST, &format!("{ADMISSION}/{CONFIGURATIONS}"), &configuration(url)).await;
+            }
+        }
+        wait_until("all is in force", async || in_force(&cluster).await == [true; 3]).await;
+        let pool = Self { cluster, objects, bindings, hold };
         pool.is_as_it_was().await;
         pool
     }
@@ -60,7 +78,13 @@ impl Pool {
         assert_eq!(versions(&now), versions(&self.objects), "somebody wrote to the old objects");
     }
 
+    /// Removes the pool, and has the policy hold again.
     pub async fn drain(&self) {
+        if matches!(self.hold, Hold::Webhook(_)) {
+            let path = format!("{ADMISSION}/{CONFIGURATIONS}/sluice-gate");
+            self.cluster.must(Method::DELETE, &path, &json!(null)).await;
+            bind(&self.cluster, &BINDINGS[..1], &self.bindings[..1]).await;
+        }
         let path = format!("/api/v1/namespaces/{}", self.cluster.namespace);
         self.cluster.must(Method::DELETE, &path, &json!(null)).await;
     }
@@ -77,8 +101,8 @@ async fn unbind(cluster: &Cluster) -> Vec<Value> {
     bindings
 }
 
-async fn bind(cluster: &Cluster, bindings: &[Value]) {
-    for (each, found) in BINDINGS.iter().zip(bindings) {
+async fn bind(cluster: &Cluster, names: &[&str], bindings: &[Value]) {
+    for (each, found) in names.iter().zip(bindings) {
         let metadata = &found["metadata"];
         let binding = json!({
             "metadata": { "name": metadata["name"], "labels": metadata["labels"], "annotations": metadata["annotations"] },
@@ -89,28 +113,45 @@ async fn bind(cluster: &Cluster, bindings: &[Value]) {
     }
 }
 
-/// Whether each of the three answers: one pauses, one refuses, one warns. Or whether none of them does.
-async fn in_force(cluster: &Cluster) -> bool {
+/// As the chart renders it, but for its address.
+fn configuration(url: &str) -> Value {
+    json!({
+        "metadata": { "name": "sluice-gate" },
+        "webhooks": [{
+            "name": "hold.sluice.dev",
+            "clientConfig": { "url": url },
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "failurePolicy": "Fail",
+            "reinvocationPolicy": "IfNeeded",
+            "timeoutSeconds": 5,
+            "objectSelector": { "matchExpressions": [{ "key": "sluice.dev/gated", "operator": "Exists" }] },
+            "rules": [{
+                "apiGroups": ["apps"], "apiVersions": ["*"], "resources": ["deployments"], "operations": ["CREATE", "UPDATE"],
+            }],
+        }],
+    })
+}
+
+/// Whether each of the three works: one pauses, one refuses, one warns.
+async fn in_force(cluster: &Cluster) -> [bool; 3] {
     let probe = |label: &str| {
         json!({
             "metadata": { "name": "probe", "labels": { "sluice.dev/gated": label } },
             "spec": {
                 "selector": { "matchLabels": { "app": "x" } },
                 "template": { "metadata": { "labels": { "app": "x" } },
-                    "spec": { "containers": [{ "name": "app", "image": "a:1" }] } },
+                    "spec": { "containers": [{ "name": "app", "image": "a" }] } },
             },
         })
     };
-    let held = match cluster.dry_run(Writer::Admin, &probe("true"), false).await {
+    let (held, told) = match cluster.dry_run(Writer::Admin, &probe("true"), false).await {
         Asked::Admitted { object, warnings } => (object["spec"]["paused"] == true, !warnings.is_empty()),
-        Asked::Refused(why) => panic!("{why}"),
+        // The webhook's certificate is not known yet.
+        Asked::Refused(_) => (false, true),
     };
-    let refused = matches!(cluster.dry_run(Writer::Admin, &probe("no"), false).await, Asked::Refused(_));
-    match (held, refused) {
-        ((true, true), true) => true,
-        ((false, false), false) => false,
-        _ => Box::pin(in_force(cluster)).await,
-    }
+    let refused = cluster.dry_run(Writer::Admin, &probe("no"), false).await;
+    [held, told, matches!(refused, Asked::Refused(why) if why.contains("-gate-guard"))]
 }
 
 async fn list(cluster: &Cluster) -> Vec<Value> {
