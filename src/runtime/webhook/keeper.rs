@@ -16,6 +16,9 @@ use super::bundle::{Authorities, Published};
 use super::tls::Serving;
 use crate::api::labels;
 
+/// More replicas than will ever start at once.
+const TRIES: u32 = 16;
+
 /// How long an authority lives, and how often what is published is looked after.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
@@ -109,7 +112,15 @@ impl Keeper {
         let next = (time >= self.now.renew)
             .then(|| Authority::new(&self.identity, &self.hosts, time, self.timing.life))
             .transpose()?;
-        self.publish(next.as_ref(), time).await?;
+        let mut tries = 1;
+        loop {
+            match self.publish(next.as_ref(), time).await {
+                // Another replica was first: what it wrote is read and kept.
+                Err(kube::Error::Api(status)) if status.code == 409 && tries < TRIES => tries += 1,
+                Ok(()) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
         self.next = next;
         Ok(())
     }
