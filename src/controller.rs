@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use futures::channel::mpsc::UnboundedSender;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -18,6 +20,7 @@ use kube::{Client, ResourceExt};
 use tracing::Instrument;
 
 use crate::api::MigrationRun;
+use crate::api::status::Enforcement;
 use crate::apply::{self, Applier, Watermarks};
 use crate::classify::Reason;
 use crate::decide::{Decision, Fact, Observed, decide};
@@ -28,7 +31,7 @@ use crate::runtime::lease::Leadership;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::telemetry;
 use crate::status::{self, Applied};
-use watches::{after, labelled, runs_of_database, watch};
+use watches::{after, labelled, runs_of_database, runs_that_name, watch};
 
 /// Why a pass ended early. The run is looked at again.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +69,8 @@ pub struct Settings {
     pub namespace: String,
     /// The only namespace that is watched; all where absent.
     pub watch_namespace: Option<String>,
+    /// What enforces the gate.
+    pub enforcement: Enforcement,
     /// Runs that are reconciled at the same time.
     pub concurrency: u16,
     /// The time.
@@ -79,6 +84,8 @@ pub struct Settings {
 struct Operator {
     observer: Observer,
     applier: Applier,
+    /// Runs to look at again for what became of another.
+    wake: UnboundedSender<ObjectRef<GuardedRun>>,
     settings: Settings,
 }
 
@@ -92,6 +99,7 @@ pub async fn run(
     let (streams, caches) = watch(&client, &settings);
     counts::count_runs(&settings.metrics, caches.runs.clone());
     let watermarks = Watermarks::default();
+    let (wake, peers) = futures::channel::mpsc::unbounded();
     let operator = Arc::new(Operator {
         observer: Observer {
             client: client.clone(),
@@ -99,6 +107,7 @@ pub async fn run(
             watermarks: watermarks.clone(),
             namespace: settings.namespace.clone(),
             watch_namespace: settings.watch_namespace.clone(),
+            enforcement: settings.enforcement,
         },
         applier: Applier {
             client: client.clone(),
@@ -107,6 +116,7 @@ pub async fn run(
             leadership: settings.leadership.clone(),
         },
         settings: settings.clone(),
+        wake,
     });
     let (runs, filled) = (caches.runs.clone(), caches.filled());
     let runs_come_last = after(filled.clone(), streams.runs);
@@ -119,6 +129,7 @@ pub async fn run(
         let runs = caches.runs.clone();
         move |labels: &std::collections::BTreeMap<String, String>| runs_of_database(&runs, labels)
     };
+    let targeted = caches.runs.clone();
     let (of_job, of_lease, jobs) = (by_database(&caches), by_database(&caches), caches.jobs.clone());
     let controller = Controller::for_stream(runs_come_last, caches.runs.clone())
         .with_config(Config::default().concurrency(settings.concurrency))
@@ -136,6 +147,8 @@ pub async fn run(
                 .within(of.namespace.as_deref().unwrap_or_default());
             jobs.get(&job).and_then(|job| labelled(job.as_ref()))
         })
+        .watches_stream(streams.deployments, move |deployment: Deployment| runs_that_name(&targeted, &deployment))
+        .reconcile_on(peers)
         .run(reconcile, after_error, operator)
         .for_each(|_| futures::future::ready(()));
     futures::join!(wait, controller);
@@ -202,9 +215,21 @@ async fn record(
     let before = run.status.clone().unwrap_or_default();
     if operator.applier.record(run, next.clone()).await? {
         counts::count(&operator.settings.metrics, &decision.facts, &next);
-        events::tell(run, &decision.facts, &before, &next, &operator.applier.client).await;
+        events::tell(observed, run, &decision.facts, &before, &next, &operator.applier.client).await;
+        wake_peers(operator, run);
     }
     Ok(())
+}
+
+/// Runs that name the same Deployments may wait for this one.
+fn wake_peers(operator: &Operator, run: &MigrationRun) {
+    for target in run.spec.targets() {
+        let peers = operator.observer.peers(run, &target.name);
+        for peer in peers {
+            // The controller has ended where nobody listens.
+            let _ = operator.wake.unbounded_send(ObjectRef::from_obj(peer.as_ref()));
+        }
+    }
 }
 
 fn after_error(_: Arc<GuardedRun>, error: &Error, operator: Arc<Operator>) -> Action {

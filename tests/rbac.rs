@@ -10,10 +10,12 @@ use sluice::decide::observed::{JobRef, LeaseRef};
 type Granted = BTreeSet<(String, String, String)>;
 
 /// Reads, the record, Events and leader election: all that is not an effect.
-const BESIDES: [(&str, &str, &[&str]); 9] = [
+const BESIDES: [(&str, &str, &[&str]); 11] = [
     ("sluice.dev", "migrationruns", &["get", "list", "watch"]),
     ("sluice.dev", "migrationruns/status", &["get", "patch", "update"]),
     ("batch", "jobs", &["get", "list", "watch"]),
+    ("apps", "deployments", &["get", "list", "watch"]),
+    ("apps", "replicasets", &["list"]),
     ("", "pods", &["get", "list", "watch"]),
     ("", "pods/log", &["get"]),
     ("", "events", &["list", "watch"]),
@@ -35,6 +37,12 @@ fn effects() -> Vec<Effect> {
         Effect::CreateCheckJob { name: String::new(), attempt: 1 },
         Effect::EndJob(job()),
         Effect::DeleteJob(job()),
+        Effect::ApproveImages {
+            deployment: String::new(),
+            uid: String::new(),
+            resource_version: String::new(),
+            approved: sluice::gate::Approved::default(),
+        },
     ]
 }
 

@@ -10,6 +10,8 @@ pub const RECONCILING: &str = "Reconciling";
 pub const STALLED: &str = "Stalled";
 /// The run's verdict, for `kubectl wait`.
 pub const SUCCEEDED: &str = "Succeeded";
+/// The targets' new release is let go.
+pub const GATE_OPEN: &str = "GateOpen";
 /// No more happens by itself.
 pub const FINISHED: &str = "Finished";
 

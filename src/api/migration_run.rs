@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::MigrationRunStatus;
+use super::target::{Gate, Target};
 
 /// What is wanted: which release's migrations, on which database, run how. Sluice starts a migrate Job when no other run
 /// works on that database, then a check Job that asks whether all is applied, and writes what came of it to status. A
@@ -33,6 +34,7 @@ use super::status::MigrationRunStatus;
     printcolumn(name = "Image", type_ = "string", json_path = ".spec.image"),
     printcolumn(name = "Step", type_ = "string", json_path = ".status.step"),
     printcolumn(name = "Class", type_ = "string", json_path = ".status.failure.class"),
+    printcolumn(name = "Gate", type_ = "string", json_path = r#".status.conditions[?(@.type=="GateOpen")].status"#),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Summary", type_ = "string", json_path = ".status.summary", priority = 1),
@@ -86,6 +88,17 @@ pub struct MigrationRunSpec {
     #[schemars(schema_with = "duration")]
     #[x_kube(validation = duration_up_to("24h", "startTimeout"))]
     pub start_timeout: Option<Duration>,
+
+    /// The Deployments that carry this release. Each that has the label sluice.dev/gated: "true" gets no pod of it before the
+    /// database is clean with it; none is let go before all can be. At most 16. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".to_string(), "name".to_string()]))]
+    pub targets: Option<Vec<Target>>,
+
+    /// How they are gated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
 
     /// What Sluice does by itself after a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ pub mod migration_run;
 pub mod names;
 pub mod release;
 pub mod status;
+pub mod target;
 
 pub use migration_run::{MigrationRun, MigrationRunSpec};
 pub use status::MigrationRunStatus;

@@ -8,6 +8,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::target::TargetKind;
+
 /// How many attempts `status.attempts` keeps.
 pub const ATTEMPTS_KEPT: usize = 10;
 /// How many retry tokens are remembered, so that none is taken twice.
@@ -51,6 +53,68 @@ pub struct MigrationRunStatus {
     /// Retry tokens that were taken, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retries: Vec<RetryTaken>,
+    /// The Deployments of spec.targets, as they were seen last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".to_string(), "name".to_string()]))]
+    pub targets: Vec<TargetStatus>,
+    /// How the gate is enforced; absent where there are no targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateStatus>,
+}
+
+/// One of spec.targets, as it was seen last.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetStatus {
+    /// Deployment.
+    pub kind: TargetKind,
+    /// Its name.
+    pub name: String,
+    /// The image that this run's release has there.
+    pub image: String,
+    /// Open: its template is let go. Held: its template waits, and what served before goes on serving. Missing: there is no
+    /// such Deployment yet. NotGated: it lacks the label, so nothing holds it. NotRequired: its sluice.dev/required-runs
+    /// does not name this run. Superseded: a newer run of the same database decides.
+    pub state: TargetState,
+    /// Whether this run has nothing left to do there: its image is approved, or needs no approval of this run.
+    pub settled: bool,
+    /// What is awaited, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Since when it is in this state.
+    pub since: Time,
+}
+
+/// State of a target. The field's description tells them apart.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum TargetState {
+    Open,
+    Held,
+    Missing,
+    NotGated,
+    NotRequired,
+    Superseded,
+}
+
+/// How the gate is enforced.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct GateStatus {
+    /// AdmissionPolicy: by the API server, with or without an operator. Reactive: by the operator after the fact, which can
+    /// be late.
+    pub enforcement: Enforcement,
+}
+
+/// What enforces the gate.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[allow(missing_docs)]
+pub enum Enforcement {
+    #[default]
+    #[clap(name = "AdmissionPolicy")]
+    AdmissionPolicy,
+    #[clap(name = "Reactive")]
+    Reactive,
 }
 
 /// `observedGeneration` of a run that the operator has not seen.
@@ -72,6 +136,8 @@ impl Default for MigrationRunStatus {
             next_attempt_at: None,
             waiting: None,
             retries: Vec::new(),
+            targets: Vec::new(),
+            gate: None,
         }
     }
 }
@@ -301,6 +367,12 @@ impl MigrationRunStatus {
     #[must_use]
     pub fn is_stalled(&self) -> bool {
         self.failure.is_some() && self.next_attempt_at.is_none() && self.active_attempt().is_none()
+    }
+
+    /// Whether this run has nothing left to open.
+    #[must_use]
+    pub fn is_gate_open(&self) -> bool {
+        self.targets.iter().all(|target| target.settled)
     }
 
     /// Whether a retry token was taken before.

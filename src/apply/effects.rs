@@ -1,5 +1,6 @@
 //! Each effect's one write.
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -8,6 +9,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::{Applier, Error, refusal};
+use crate::api::labels;
 use crate::build;
 use crate::decide::observed::JobRef;
 use crate::decide::{Effect, Observed};
@@ -63,6 +65,16 @@ pub async fn apply(
                 Err(error) if !is(&error, 404) => Err(refusal(name, error)),
                 _ => Ok(()),
             }
+        }
+        Effect::ApproveImages { deployment, uid, resource_version, approved } => {
+            let path = format!("/metadata/annotations/{}", labels::APPROVED_IMAGES.replace('/', "~1"));
+            // A gated Deployment has annotations: the rule writes its list at every pass.
+            let patch = json!([
+                { "op": "test", "path": "/metadata/uid", "value": uid },
+                { "op": "test", "path": "/metadata/resourceVersion", "value": resource_version },
+                { "op": "add", "path": path, "value": approved.text() },
+            ]);
+            patch_deployment(applier, observed, effect, deployment, patch).await
         }
         Effect::DeleteJob(job) => {
             let params = DeleteParams {
@@ -130,6 +142,27 @@ async fn patch_job(
         serde_json::from_value(patch).map_err(|source| Error::Build { effect: effect.name(), source })?;
     let patched = jobs(applier, observed).patch(&job.name, &Default::default(), &Patch::Json::<()>(patch)).await;
     match patched {
+        Ok(patched) => {
+            applier.watermarks.wrote(&patched);
+            Ok(())
+        }
+        // A test that does not hold is answered with 422.
+        Err(error) if is(&error, 422) => Err(Error::Conflict { effect: effect.name() }),
+        Err(error) => Err(refusal(effect.name(), error)),
+    }
+}
+
+async fn patch_deployment(
+    applier: &Applier,
+    observed: &Observed,
+    effect: &Effect,
+    name: &str,
+    patch: serde_json::Value,
+) -> Result<(), Error> {
+    let patch: json_patch::Patch =
+        serde_json::from_value(patch).map_err(|source| Error::Build { effect: effect.name(), source })?;
+    let api: Api<Deployment> = Api::namespaced(applier.client.clone(), &observed.run.namespace);
+    match api.patch(name, &Default::default(), &Patch::Json::<()>(patch)).await {
         Ok(patched) => {
             applier.watermarks.wrote(&patched);
             Ok(())

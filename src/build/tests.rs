@@ -38,6 +38,8 @@ fn observed(pod_template: Option<serde_json::Value>) -> Observed {
         expired: Vec::new(),
         kept_open: Vec::new(),
         orphan: None,
+        targets: Vec::new(),
+        enforcement: Default::default(),
     }
 }
 

@@ -85,6 +85,7 @@ async fn operate(args: ControllerArgs) -> Result<(), Failure> {
             namespace: args.namespace.clone(),
             watch_namespace: args.watch_namespace.clone(),
             concurrency: args.concurrency,
+            enforcement: args.gate_enforcement,
             clock: Arc::new(SystemClock),
             leadership: Some(leadership.clone()),
             metrics: metrics.clone(),

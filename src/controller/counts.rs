@@ -73,6 +73,7 @@ pub fn count_runs(metrics: &Metrics, runs: Store<GuardedRun>) {
                 status::situation::Situation::Working => "working",
                 status::situation::Situation::Suspended => "suspended",
                 status::situation::Situation::Stalled => "stalled",
+                status::situation::Situation::Opening => "opening",
                 status::situation::Situation::Clean => "clean",
             };
             let class = status.failure.as_ref().map_or("none", |failure| class_label(&failure.class));

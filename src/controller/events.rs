@@ -5,11 +5,12 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource, ResourceExt};
 
 use crate::api::{MigrationRun, MigrationRunStatus};
-use crate::decide::Fact;
-use crate::status::announce::announcements;
+use crate::decide::{Fact, Observed};
+use crate::status::announce::{self, Announcement, announcements};
 
 /// Events are for people: one that cannot be written is logged, the record stands.
 pub async fn tell(
+    observed: &Observed,
     run: &MigrationRun,
     facts: &[Fact],
     before: &MigrationRunStatus,
@@ -19,18 +20,36 @@ pub async fn tell(
     let job = job_of(run, after);
     // Kept for longer, it would remember each Event for minutes to fold what comes again; nothing does.
     let recorder = Recorder::new(client.clone(), Reporter { controller: "sluice".into(), instance: None });
+    let about = run.object_ref(&());
     for said in announcements(facts, before, after) {
-        tracing::info!(reason = said.reason, "{}", said.note);
-        let event = Event {
-            type_: if said.warning { EventType::Warning } else { EventType::Normal },
-            reason: said.reason,
-            note: Some(said.note),
-            action: "Reconcile".into(),
-            secondary: job.clone(),
+        publish(&recorder, said, &about, job.clone()).await;
+    }
+    for (deployment, said) in announce::of_targets(&run.name_any(), before, after) {
+        let seen = observed.targets.iter().find(|target| target.name == deployment);
+        let Some(seen) = seen.and_then(|target| target.deployment.as_ref()) else { continue };
+        let its = ObjectReference {
+            api_version: Some("apps/v1".to_owned()),
+            kind: Some("Deployment".to_owned()),
+            namespace: run.namespace(),
+            name: Some(deployment),
+            uid: Some(seen.uid.clone()),
+            ..ObjectReference::default()
         };
-        if let Err(error) = recorder.publish(&event, &run.object_ref(&())).await {
-            tracing::warn!(%error, "failed to write an event");
-        }
+        publish(&recorder, said, &its, Some(about.clone())).await;
+    }
+}
+
+async fn publish(recorder: &Recorder, said: Announcement, about: &ObjectReference, related: Option<ObjectReference>) {
+    tracing::info!(reason = said.reason, "{}", said.note);
+    let event = Event {
+        type_: if said.warning { EventType::Warning } else { EventType::Normal },
+        reason: said.reason,
+        note: Some(said.note),
+        action: "Reconcile".into(),
+        secondary: related,
+    };
+    if let Err(error) = recorder.publish(&event, about).await {
+        tracing::warn!(%error, "failed to write an event");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -26,6 +27,7 @@ pub struct Streams {
     pub pods: Touched<Pod>,
     pub leases: Touched<Lease>,
     pub events: Touched<Event>,
+    pub deployments: Touched<Deployment>,
 }
 
 type Watched<K> = Result<K, watcher::Error>;
@@ -41,9 +43,18 @@ pub fn watch(client: &Client, settings: &Settings) -> (Streams, Caches) {
     let (pods_store, pods) = cached(scoped::<Pod>(client, namespace), ours.clone(), caches::trim_pod);
     let (leases_store, leases) = cached(leases, ours, |_| {});
     let (events_store, events) = cached(scoped::<Event>(client, namespace), refused, |_| {});
-    let caches =
-        Caches { runs: runs_store, jobs: jobs_store, pods: pods_store, leases: leases_store, events: events_store };
-    (Streams { runs, jobs, pods, leases, events }, caches)
+    let gated = watcher::Config::default().labels(labels::GATED);
+    let (deployments_store, deployments) =
+        cached(scoped::<Deployment>(client, namespace), gated, caches::trim_deployment);
+    let caches = Caches {
+        runs: runs_store,
+        jobs: jobs_store,
+        pods: pods_store,
+        leases: leases_store,
+        events: events_store,
+        deployments: deployments_store,
+    };
+    (Streams { runs, jobs, pods, leases, events, deployments }, caches)
 }
 
 /// Runs come when all else is there: a pass that began earlier would take a pod that it has not heard of for one that is gone.
@@ -95,6 +106,17 @@ fn keep_retry(
 pub fn labelled<K: Resource>(object: &K) -> Option<ObjectRef<GuardedRun>> {
     let run = object.labels().get(labels::RUN)?;
     Some(ObjectRef::new(run).within(&object.namespace()?))
+}
+
+/// The runs that name a Deployment.
+pub fn runs_that_name(runs: &Store<GuardedRun>, deployment: &Deployment) -> Vec<ObjectRef<GuardedRun>> {
+    let namespace = deployment.namespace();
+    let name = deployment.name_any();
+    let concerned = runs.state_filter(|run| {
+        run.namespace() == namespace
+            && run.0.as_ref().is_ok_and(|run| run.spec.targets().iter().any(|target| target.name == name))
+    });
+    concerned.iter().map(|run| ObjectRef::from_obj(run.as_ref())).collect()
 }
 
 /// The runs of the database that an object is labelled with.

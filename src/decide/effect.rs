@@ -3,6 +3,7 @@
 //! The chart's RBAC is held equal to [`Effect::rights`], both ways.
 
 use super::observed::{JobRef, LeaseRef};
+use crate::gate::Approved;
 
 /// One write to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,17 @@ pub enum Effect {
     },
     /// Ends a Job whose container never started, or whose container has ended and left others running, by its deadline.
     EndJob(JobRef),
+    /// Approves images on a gated Deployment, in the version seen; admission lets it go in the same write.
+    ApproveImages {
+        /// Name of the Deployment.
+        deployment: String,
+        /// Its UID.
+        uid: String,
+        /// The version on which the decision rests.
+        resource_version: String,
+        /// The whole list.
+        approved: Approved,
+    },
     /// Deletes a finished Job, or one that was never let go, in the version seen.
     DeleteJob(JobRef),
 }
@@ -71,6 +83,7 @@ impl Effect {
             Self::CreateCheckJob { .. } => "CreateCheckJob",
             Self::EndJob(_) => "EndJob",
             Self::DeleteJob(_) => "DeleteJob",
+            Self::ApproveImages { .. } => "ApproveImages",
         }
     }
 
@@ -83,6 +96,7 @@ impl Effect {
             Self::CreateMigrateJob { .. } | Self::CreateCheckJob { .. } => ("batch", "jobs", "create"),
             Self::ResumeJob(_) | Self::EndJob(_) => ("batch", "jobs", "patch"),
             Self::DeleteJob(_) => ("batch", "jobs", "delete"),
+            Self::ApproveImages { .. } => ("apps", "deployments", "patch"),
             Self::CreateBudget { .. } => ("policy", "poddisruptionbudgets", "create"),
             Self::DeleteBudget { .. } => ("policy", "poddisruptionbudgets", "delete"),
         }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::observed::Ended;
-use crate::api::status::{AttemptOutcome, CleanRecord, Failure, ReleaseRecord, RetryTaken, Triage};
+use crate::api::status::{AttemptOutcome, CleanRecord, Failure, ReleaseRecord, RetryTaken, TargetStatus, Triage};
 
 /// One thing to put on record.
 #[derive(Clone, Debug)]
@@ -45,4 +45,6 @@ pub enum Fact {
     Clean(CleanRecord),
     /// A retry token was taken.
     RetryTaken(RetryTaken),
+    /// The targets, as they are seen now.
+    Targets(Vec<TargetStatus>),
 }

@@ -9,6 +9,7 @@ pub mod backoff;
 pub mod effect;
 pub mod fact;
 pub mod failure;
+pub mod gate;
 pub mod observed;
 pub mod release;
 
@@ -75,8 +76,19 @@ pub fn decide(observed: &Observed) -> Decision {
         Some(active) => attempt::go_on(observed, active),
         None => release::go_on(observed),
     };
+    let decision = with_gate(observed, decision);
     // A sidecar that does not end by itself would keep the Job open until its deadline.
     observed.kept_open.iter().fold(decision, |decision, job| decision.effect(Effect::EndJob(job.clone())))
+}
+
+/// The targets are looked at in every pass, whatever the run does.
+fn with_gate(observed: &Observed, decision: Decision) -> Decision {
+    if observed.targets.is_empty() && observed.status.targets.is_empty() {
+        return decision;
+    }
+    let through = gate::let_through(observed);
+    let decision = through.effects.into_iter().fold(decision, Decision::effect);
+    decision.fact(gate::seen(observed))
 }
 
 #[cfg(test)]

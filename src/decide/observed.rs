@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::api::status::Enforcement;
 use crate::api::{MigrationRunSpec, MigrationRunStatus, names};
 use crate::classify::{Reason, Verdict};
+use crate::gate::Workload;
 
 /// All that a decision about one run is made of.
 #[derive(Clone, Debug)]
@@ -36,6 +38,39 @@ pub struct Observed {
     pub orphan: Option<String>,
     /// Jobs whose step has ended, and is on record, while other containers of their pods keep them open.
     pub kept_open: Vec<JobRef>,
+    /// The Deployments of `spec.targets`, in that order.
+    pub targets: Vec<TargetSeen>,
+    /// What enforces the gate in this cluster.
+    pub enforcement: Enforcement,
+}
+
+/// A target, as seen.
+#[derive(Clone, Debug, Default)]
+pub struct TargetSeen {
+    /// Name of the Deployment.
+    pub name: String,
+    /// The image that the run's release has there.
+    pub image: String,
+    /// The Deployment; none where there is none, which the API server has confirmed.
+    pub deployment: Option<DeploymentSeen>,
+    /// A newer run of the same database that names it too.
+    pub successor: Option<String>,
+    /// The other runs that must be clean before it is let go, and are not yet: each with what is missing.
+    pub unready: Vec<String>,
+}
+
+/// A Deployment, in the version that was seen.
+#[derive(Clone, Debug, Default)]
+pub struct DeploymentSeen {
+    /// Its UID.
+    pub uid: String,
+    /// The version on which the decision rests.
+    pub resource_version: String,
+    /// What the gate's rule looks at.
+    pub workload: Workload,
+    /// Releases that have replicas, the newest first: the images of their gated containers. Read only where the list of
+    /// approved images is about to be written.
+    pub running: Vec<Vec<String>>,
 }
 
 /// Who a run is, and what people ask of it by annotations.

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::effect::Effect;
 use super::fact::Fact;
 use super::observed::{JobSeen, Lock, Observed};
-use super::{Decision, failure};
+use super::{Decision, failure, gate};
 use crate::api::names;
 use crate::api::release::{inputs_digest, release_digest};
 use crate::api::status::{ReleaseRecord, RetryTaken};
@@ -69,7 +69,11 @@ fn take_retry(observed: &Observed) -> Option<Decision> {
 
 /// Clean is where a run rests: the lock goes, old Jobs go, nothing else is written.
 fn rest_when_clean(observed: &Observed) -> Option<Decision> {
-    observed.status.is_clean().then(|| tidy(observed))
+    observed.status.is_clean().then(|| {
+        let opening = gate::open(observed);
+        let tidied = opening.effects.into_iter().fold(tidy(observed), Decision::effect);
+        opening.facts.into_iter().fold(tidied, Decision::fact)
+    })
 }
 
 /// Stalled rests too, until a retry or another release.

@@ -1,6 +1,7 @@
 //! A run's life, told pass by pass; each rule as a table beside it, and the properties that hold for all that can be seen.
 
 mod attempt;
+mod gate;
 mod properties;
 mod release;
 mod world;
@@ -47,6 +48,8 @@ pub(super) fn observed() -> Observed {
         expired: Vec::new(),
         kept_open: Vec::new(),
         orphan: None,
+        targets: Vec::new(),
+        enforcement: Default::default(),
     }
 }
 

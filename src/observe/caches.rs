@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::{Container, Event, Pod, PodSpec};
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -32,6 +33,8 @@ pub struct Caches {
     pub leases: Store<Lease>,
     /// `FailedCreate` Events of Jobs.
     pub events: Store<Event>,
+    /// Deployments with the gate's label.
+    pub deployments: Store<Deployment>,
 }
 
 impl Caches {
@@ -42,7 +45,8 @@ impl Caches {
         let filled = async move {
             let (jobs, pods) = (caches.jobs.wait_until_ready(), caches.pods.wait_until_ready());
             let (leases, events) = (caches.leases.wait_until_ready(), caches.events.wait_until_ready());
-            futures::try_join!(jobs, pods, leases, events).is_ok()
+            let deployments = caches.deployments.wait_until_ready();
+            futures::try_join!(jobs, pods, leases, events, deployments).is_ok()
         };
         filled.boxed().shared()
     }
@@ -104,6 +108,23 @@ pub fn trim_job(job: &mut Job) {
         spec.template = Default::default();
     }
     trim_labels(&mut job.metadata.labels);
+}
+
+/// Takes from a Deployment what no decision reads: of its template all but the containers' names and images.
+pub fn trim_deployment(deployment: &mut Deployment) {
+    let spec = deployment.spec.as_mut().and_then(|spec| spec.template.spec.as_mut());
+    let Some(pod) = spec else { return };
+    let bare = |container: &Container| Container {
+        name: container.name.clone(),
+        image: container.image.clone(),
+        restart_policy: container.restart_policy.clone(),
+        ..Container::default()
+    };
+    *pod = PodSpec {
+        containers: pod.containers.iter().map(bare).collect(),
+        init_containers: pod.init_containers.as_ref().map(|all| all.iter().map(bare).collect()),
+        ..PodSpec::default()
+    };
 }
 
 /// Takes from a pod what no decision reads: what it was asked to be, and other people's labels.

@@ -5,6 +5,7 @@ pub mod caches;
 pub mod log;
 pub mod pod;
 mod queue;
+mod targets;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt};
 
+use crate::api::status::Enforcement;
 use crate::api::{MigrationRun, labels, names};
 use crate::apply::Watermarks;
 use crate::build;
@@ -39,6 +41,9 @@ pub enum Error {
     /// The database's Lease, or its holder, could not be read.
     #[error("failed to read lease {1}: {0}")]
     ReadLease(#[source] Box<kube::Error>, String),
+    /// A target could not be read.
+    #[error("failed to read deployment {1}: {0}")]
+    ReadTarget(#[source] Box<kube::Error>, String),
 }
 
 impl Error {
@@ -50,6 +55,7 @@ impl Error {
             Self::ReadJob(..) => "ReadJob",
             Self::ReadPods(..) => "ReadPods",
             Self::ReadLease(..) => "ReadLease",
+            Self::ReadTarget(..) => "ReadTarget",
         }
     }
 }
@@ -67,6 +73,8 @@ pub struct Observer {
     pub namespace: String,
     /// The only namespace that is watched; all where absent.
     pub watch_namespace: Option<String>,
+    /// What enforces the gate.
+    pub enforcement: Enforcement,
 }
 
 impl Observer {
@@ -76,6 +84,7 @@ impl Observer {
     /// When the cache is behind our own writes, or the API server does not answer.
     pub async fn observe(&self, run: &Arc<MigrationRun>, now: Timestamp) -> Result<Observed, Error> {
         let mut observed = self.blank(run, now);
+        observed.targets = self.targets(run).await?;
         if observed.run.deleting || observed.status.release.is_none() {
             // It is let go, or taken up, whatever else there is.
             return Ok(observed);
@@ -179,6 +188,8 @@ impl Observer {
             expired: Vec::new(),
             kept_open: Vec::new(),
             orphan: None,
+            targets: Vec::new(),
+            enforcement: self.enforcement,
         }
     }
 

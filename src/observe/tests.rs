@@ -51,10 +51,12 @@ async fn observe(job_status: Value, cached: Option<Value>, actual: Value) -> Con
             pods: cache(cached),
             leases: cache([]),
             events: cache([]),
+            deployments: cache([]),
         },
         watermarks: Watermarks::default(),
         namespace: "a".into(),
         watch_namespace: None,
+        enforcement: Default::default(),
     };
     let observed = observer.observe(&Arc::new(run), Timestamp::from_second(1000).unwrap()).await;
     match observed.unwrap().migrate {
@@ -99,10 +101,11 @@ fn unneeded(jobs: impl IntoIterator<Item = Job>) -> Vec<String> {
     let (pods, leases, events) = (cache([]), cache([]), cache([]));
     let observer = Observer {
         client: Client::new(service, "a"),
-        caches: Caches { runs: cache([]), jobs: cache(jobs), pods, leases, events },
+        caches: Caches { runs: cache([]), jobs: cache(jobs), pods, leases, events, deployments: cache([]) },
         watermarks: Watermarks::default(),
         namespace: "a".into(),
         watch_namespace: None,
+        enforcement: Default::default(),
     };
     let observed = observer.blank(&Arc::new(run), Timestamp::UNIX_EPOCH);
     observer.expired(&observed).into_iter().map(|job| job.name).collect()

@@ -4,6 +4,8 @@ use std::{fs, net::SocketAddr, process, time::Duration};
 
 use clap::{Args, ValueEnum};
 
+use crate::api::status::Enforcement;
+
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
 
@@ -37,6 +39,10 @@ pub struct ControllerArgs {
     /// Runs reconciled at the same time
     #[arg(long, env = "SLUICE_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
+
+    /// What enforces the gate in this cluster, as the chart has installed it
+    #[arg(long, env = "SLUICE_GATE_ENFORCEMENT", value_enum, default_value_t = Enforcement::AdmissionPolicy)]
+    pub gate_enforcement: Enforcement,
 
     /// Seconds that a call to the API server may take, retries included; watches excepted
     #[arg(long, env = "SLUICE_API_TIMEOUT", default_value = "10", value_parser = seconds::<1>, value_name = "SECONDS")]

@@ -1,6 +1,7 @@
 //! Kubernetes Events that follow from facts, once they are on record.
 
 use crate::api::MigrationRunStatus;
+use crate::api::status::TargetState;
 use crate::decide::Fact;
 
 /// An Event to write about a run.
@@ -40,6 +41,29 @@ fn announcement(fact: &Fact, before: &MigrationRunStatus, after: &MigrationRunSt
         Fact::RetryTaken(taken) => Some(say(false, "RetryTaken", format!("token {}: {}", taken.token, taken.result))),
         _ => None,
     }
+}
+
+/// What to announce on the Deployments themselves, by their names: that one is held, since when and why, or let go.
+#[must_use]
+pub fn of_targets(run: &str, before: &MigrationRunStatus, after: &MigrationRunStatus) -> Vec<(String, Announcement)> {
+    let told = after.targets.iter().filter_map(|now| {
+        let then = before.targets.iter().find(|then| then.name == now.name);
+        let same = then.is_some_and(|then| then.state == now.state && then.message == now.message);
+        let message = now.message.as_deref().unwrap_or_default();
+        let summary = after.summary.as_deref().unwrap_or_default();
+        let said = match now.state {
+            _ if same => return None,
+            TargetState::Held => {
+                say(true, "Held", format!("Held since {}: {message}. MigrationRun {run}: {summary}", now.since.0))
+            }
+            TargetState::Open if then.is_some_and(|then| then.state == TargetState::Held) => {
+                say(false, "LetGo", format!("Let go by MigrationRun {run}: {summary}"))
+            }
+            _ => return None,
+        };
+        Some((now.name.clone(), said))
+    });
+    told.collect()
 }
 
 fn say(warning: bool, reason: &str, note: String) -> Announcement {

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::Applied;
 use crate::api::MigrationRunStatus;
-use crate::api::status::{ATTEMPTS_KEPT, Attempt, AttemptOutcome, StepRecord, TOKENS_KEPT, Waiting};
+use crate::api::status::{ATTEMPTS_KEPT, Attempt, AttemptOutcome, GateStatus, StepRecord, TOKENS_KEPT, Waiting};
 use crate::decide::observed::Ended;
 use crate::decide::{Fact, Observed};
 
@@ -86,6 +86,11 @@ fn mark(status: &mut MigrationRunStatus, observed: &Observed, fact: &Fact, appli
         Fact::RetryAt(at) => retry_at(status, *at, observed),
         Fact::Clean(clean) => status.clean = Some(clean.clone()),
         Fact::RetryTaken(taken) => status.retries.push(taken.clone()),
+        Fact::Targets(targets) => {
+            status.targets.clone_from(targets);
+            let gate = GateStatus { enforcement: observed.enforcement };
+            status.gate = (!targets.is_empty()).then_some(gate);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::MigrationRunStatus;
-use crate::api::conditions::{FINISHED, READY, RECONCILING, STALLED, SUCCEEDED, condition, merge};
+use crate::api::conditions::{FINISHED, GATE_OPEN, READY, RECONCILING, STALLED, SUCCEEDED, condition, merge};
 use crate::api::labels;
 use crate::api::status::Failure;
 use crate::decide::Observed;
@@ -18,7 +18,9 @@ pub enum Situation {
     Suspended,
     /// A person or a new release is needed.
     Stalled,
-    /// The database is clean with this release.
+    /// The database is clean with this release, and not every target is let go yet.
+    Opening,
+    /// The database is clean with this release, and the gate is open.
     Clean,
 }
 
@@ -27,8 +29,10 @@ pub enum Situation {
 pub fn of(status: &MigrationRunStatus, suspended: bool) -> Situation {
     if status.active_attempt().is_some() {
         Situation::Working
-    } else if status.is_clean() {
+    } else if status.is_clean() && status.is_gate_open() {
         Situation::Clean
+    } else if status.is_clean() && !suspended {
+        Situation::Opening
     } else if status.is_stalled() {
         Situation::Stalled
     } else if suspended {
@@ -50,6 +54,7 @@ pub fn describe(status: &mut MigrationRunStatus, observed: &Observed) {
 fn words(status: &MigrationRunStatus, situation: Situation, now: Timestamp) -> (&'static str, String, String) {
     match situation {
         Situation::Working => working(status, now),
+        Situation::Opening => opening(status),
         Situation::Suspended => {
             ("Suspended", "Suspended".into(), "Suspended: nothing new starts until spec.suspend is false.".into())
         }
@@ -59,6 +64,13 @@ fn words(status: &MigrationRunStatus, situation: Situation, now: Timestamp) -> (
             ("Succeeded", "Clean".into(), format!("The database is clean with {image}."))
         }
     }
+}
+
+fn opening(status: &MigrationRunStatus) -> (&'static str, String, String) {
+    let awaits =
+        |(reason, message): (String, String)| ("Release", reason, format!("The database is clean; {message}."));
+    let waiting = status.waiting.as_ref().map(|waiting| (waiting.reason.clone(), waiting.message.clone()));
+    awaits(waiting.unwrap_or_else(|| ("Release".into(), "the targets are let go".into())))
 }
 
 fn working(status: &MigrationRunStatus, now: Timestamp) -> (&'static str, String, String) {
@@ -128,8 +140,8 @@ fn conditions(
     let now = Time(observed.now);
     let set =
         |kind: &str, value: Option<bool>| condition(kind, value, reason, summary, status.observed_generation, &now);
-    match situation {
-        Situation::Working => {
+    let mut wanted = match situation {
+        Situation::Working | Situation::Opening => {
             vec![set(READY, None), set(RECONCILING, Some(true)), set(SUCCEEDED, None), set(FINISHED, Some(false))]
         }
         Situation::Suspended => vec![set(READY, Some(false)), set(SUCCEEDED, None), set(FINISHED, Some(false))],
@@ -140,5 +152,23 @@ fn conditions(
             set(FINISHED, Some(true)),
         ],
         Situation::Clean => vec![set(READY, Some(true)), set(SUCCEEDED, Some(true)), set(FINISHED, Some(true))],
-    }
+    };
+    wanted.extend(gate(status, &now));
+    wanted
+}
+
+/// Whether the targets are let go; absent where there are none.
+fn gate(status: &MigrationRunStatus, now: &Time) -> Option<Condition> {
+    let mut told = status.targets.iter().filter(|target| target.message.is_some()).map(|target| {
+        format!("Deployment {}: {:?}: {}", target.name, target.state, target.message.as_deref().unwrap_or_default())
+    });
+    let (open, reason) = match (status.is_gate_open(), status.is_clean()) {
+        (true, _) => (true, "Approved"),
+        (false, true) => (false, "Opening"),
+        (false, false) => (false, "NotClean"),
+    };
+    let message = told.next().unwrap_or_else(|| "Every target may run this release.".to_owned());
+    let message = told.fold(message, |all, one| format!("{all}; {one}"));
+    let set = || condition(GATE_OPEN, Some(open), reason, &message, status.observed_generation, now);
+    (!status.targets.is_empty()).then(set)
 }

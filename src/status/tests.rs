@@ -62,6 +62,8 @@ fn unseen() -> Observed {
         expired: Vec::new(),
         kept_open: Vec::new(),
         orphan: None,
+        targets: Vec::new(),
+        enforcement: Default::default(),
     }
 }
 

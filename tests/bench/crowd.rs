@@ -23,6 +23,7 @@ pub async fn beside(world: &World, table: &mut Table) {
     let (rounds, others) = (count("BENCH_BESIDE", 20), count("BENCH_OTHERS", 100) / 2);
     say!("a clean run alone, {rounds} times");
     let alone = clean_runs(world, "clean-alone", rounds).await;
+    let pairs_alone = bare_pairs(world, "pair-alone", rounds).await;
     say!("and beside {others} that run on and {others} that fail and are tried again");
     let names: Vec<String> =
         (0..others).flat_map(|number| [format!("slow-{number}"), format!("unreachable-{number}")]).collect();
@@ -38,8 +39,11 @@ pub async fn beside(world: &World, table: &mut Table) {
         }
     }
     let beside = clean_runs(world, "clean-beside", rounds).await;
+    let pairs_beside = bare_pairs(world, "pair-beside", rounds).await;
     let what = format!("a clean run (scripted node) beside {} slow and failing ones", others * 2);
     table.time(&what, &Aim::NONE, &beside, Some(("the same alone", &alone)));
+    let what = "what the cluster adds to that: two bare Jobs one after the other, beside the same";
+    table.time(what, &Aim::NONE, &pairs_beside, Some(("the same alone", &pairs_alone)));
     world.node.let_slow_end();
     clear(world).await;
 }
@@ -53,6 +57,29 @@ async fn clean_runs(world: &World, name: &str, rounds: usize) -> Samples {
         world.create_run(&name).await;
         let (ready, _) = runs.first("Ready", |run| run.name_any() == name && is_ready(run)).await;
         samples.push(ready - applied);
+    }
+    samples
+}
+
+/// Two Jobs one after the other, as somebody would start them who sees the first one's pod end.
+async fn bare_pairs(world: &World, name: &str, rounds: usize) -> Samples {
+    let params = ListParams::default().labels(labels::RUN).limit(1);
+    let template = world.api::<Job>().list(&params).await.unwrap().items.remove(0);
+    let mut samples = Samples::default();
+    for number in 0..rounds {
+        let begun = Instant::now();
+        for half in ["first", "second"] {
+            let name = format!("{name}-{half}-{number}");
+            let mut pods = world.pods.sightings();
+            let job = bare::job(&template, &name, false);
+            world.api::<Job>().create(&PostParams::default(), &job).await.unwrap();
+            let ended = |pod: &Pod| {
+                pod.labels().get(crate::node::BARE) == Some(&name)
+                    && pod.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Succeeded"))
+            };
+            pods.first("the bare Job's pod to end", ended).await;
+        }
+        samples.push(begun.elapsed());
     }
     samples
 }

@@ -48,6 +48,7 @@ impl Operator {
             namespace: namespace.to_owned(),
             watch_namespace: Some(namespace.to_owned()),
             concurrency: 4,
+            enforcement: Default::default(),
             clock: Arc::new(SystemClock),
             leadership: None,
             metrics: metrics.clone(),

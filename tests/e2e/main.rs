@@ -8,6 +8,7 @@
 mod cluster;
 mod deletion;
 mod failures;
+mod gate;
 mod interrupted;
 mod leaks;
 mod operator;

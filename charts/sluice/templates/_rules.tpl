@@ -20,6 +20,13 @@ holds both equal. There is no wildcard and nothing on Secrets: Jobs read the dat
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [create, delete]
+# The gate: images are approved by an annotation; what runs is read before.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, patch]
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [list]
 # The evidence: the pods of Jobs, their logs, and events on those that cannot start.
 - apiGroups: [""]
   resources: [pods]

@@ -37,7 +37,7 @@ fn names_columns_and_selectable_fields_are_the_contracts() {
         .filter(|column| column["priority"].as_i64().unwrap_or_default() == 0)
         .filter_map(|column| column["name"].as_str())
         .collect();
-    assert_eq!(columns, ["Image", "Step", "Class", "Ready", "Age"]);
+    assert_eq!(columns, ["Image", "Step", "Class", "Gate", "Ready", "Age"]);
     assert_eq!(version["selectableFields"], json!([{ "jsonPath": ".spec.image" }, { "jsonPath": ".spec.suspend" }]));
     assert_eq!(version["subresources"], json!({ "status": {} }));
     assert_eq!(schema()["properties"]["status"]["default"], json!({ "observedGeneration": -1 }));
@@ -62,7 +62,13 @@ fn every_optional_field_of_spec_names_its_default() {
     let spec = schema()["properties"]["spec"].clone();
     walk(&spec, "spec", &mut |path, schema| {
         let scalar = ["string", "integer", "boolean"].iter().any(|kind| schema["type"] == *kind);
-        let given = ["spec.image", "spec.database.urlFrom.secretKeyRef.name", "spec.database.urlFrom.secretKeyRef.key"];
+        let given = [
+            "spec.image",
+            "spec.database.urlFrom.secretKeyRef.name",
+            "spec.database.urlFrom.secretKeyRef.key",
+            "spec.targets[].kind",
+            "spec.targets[].name",
+        ];
         if scalar && !path.ends_with("[]") && !given.contains(&path) {
             assert!(schema["description"].as_str().is_some_and(|text| text.contains("Default: ")), "{path}");
         }

@@ -1,0 +1,72 @@
+//! What a run gates: the Deployments that carry its release.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::MigrationRunSpec;
+
+/// A Deployment whose new release waits for the run's database. It has to carry the label sluice.dev/gated: "true".
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// Deployment.
+    pub kind: TargetKind,
+    /// Name of the Deployment, in the run's namespace.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The image that its gated containers have in this release, where it is not the run's own. Default: spec.image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub image: Option<String>,
+}
+
+/// Kinds that can be gated.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum TargetKind {
+    #[default]
+    Deployment,
+}
+
+/// How the targets are gated.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+pub struct Gate {
+    /// Hold: a new release gets no pod until the database is clean with it; the old one goes on serving. Observe: the release
+    /// is let through at once, and status and Events say when it would have been held. Off: it is let through at once, and
+    /// nothing is said. Default: Hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<GateMode>,
+}
+
+/// How strictly.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum GateMode {
+    #[default]
+    Hold,
+    Observe,
+    Off,
+}
+
+impl Target {
+    /// The image of the release in this target.
+    #[must_use]
+    pub fn image<'a>(&'a self, spec: &'a MigrationRunSpec) -> &'a str {
+        self.image.as_deref().unwrap_or(&spec.image)
+    }
+}
+
+impl MigrationRunSpec {
+    /// The targets; none where nothing is gated.
+    #[must_use]
+    pub fn targets(&self) -> &[Target] {
+        self.targets.as_deref().unwrap_or_default()
+    }
+
+    /// How they are gated: Hold by default.
+    #[must_use]
+    pub fn gate_mode(&self) -> GateMode {
+        self.gate.as_ref().and_then(|gate| gate.mode).unwrap_or_default()
+    }
+}

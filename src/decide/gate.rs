@@ -1,0 +1,138 @@
+//! The gate: what of the targets is held, and when they are let go.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::Decision;
+use super::effect::Effect;
+use super::fact::Fact;
+use super::observed::{DeploymentSeen, Observed, TargetSeen};
+use crate::api::status::{TargetState, TargetStatus};
+use crate::api::target::{GateMode, TargetKind};
+use crate::gate::Approved;
+
+/// The targets as they are now, for the record.
+#[must_use]
+pub fn seen(observed: &Observed) -> Fact {
+    Fact::Targets(observed.targets.iter().map(|target| status(observed, target)).collect())
+}
+
+/// Lets the targets of a clean release go: none before all can be. An opening that was interrupted is gone on with, and an
+/// approval that was lost with its Deployment is given again.
+#[must_use]
+pub fn open(observed: &Observed) -> Decision {
+    if observed.spec.suspended() {
+        return Decision::rest();
+    }
+    match observed.targets.iter().find_map(obstacle) {
+        Some((reason, message)) => Decision::wait(reason, message),
+        None => approve(observed),
+    }
+}
+
+/// What runs with a gate that does not hold let go before anything else.
+#[must_use]
+pub fn let_through(observed: &Observed) -> Decision {
+    match observed.spec.gate_mode() {
+        GateMode::Hold => Decision::rest(),
+        GateMode::Observe | GateMode::Off => approve(observed),
+    }
+}
+
+fn approve(observed: &Observed) -> Decision {
+    let effects = observed.targets.iter().filter_map(approval);
+    effects.fold(Decision::rest(), Decision::effect)
+}
+
+/// What keeps all targets of the run from being let go.
+fn obstacle(target: &TargetSeen) -> Option<(&'static str, String)> {
+    let name = &target.name;
+    if target.successor.is_some() {
+        return None;
+    }
+    if target.deployment.is_none() {
+        let message = format!("Deployment {name} is not there: apply it, or correct its name in spec.targets");
+        return Some(("TargetMissing", message));
+    }
+    let awaited = target.unready.first()?;
+    Some(("RequiredRun", format!("Deployment {name} also waits for {awaited}")))
+}
+
+fn approval(target: &TargetSeen) -> Option<Effect> {
+    let deployment = needs_approval(target)?;
+    let mut releases = vec![vec![target.image.clone()]];
+    releases.extend(deployment.running.iter().cloned());
+    let before = deployment.workload.approved();
+    let known: Vec<String> = releases.iter().flatten().cloned().collect();
+    releases
+        .extend(before.images().filter(|image| !known.iter().any(|k| k == image)).map(|image| vec![image.to_owned()]));
+    Some(Effect::ApproveImages {
+        deployment: target.name.clone(),
+        uid: deployment.uid.clone(),
+        resource_version: deployment.resource_version.clone(),
+        approved: Approved::of_releases(releases),
+    })
+}
+
+/// The Deployment of a target that this run has to approve its image on.
+#[must_use]
+pub fn needs_approval(target: &TargetSeen) -> Option<&DeploymentSeen> {
+    let deployment = target.deployment.as_ref().filter(|seen| seen.workload.is_gated())?;
+    let open = target.successor.is_some() || deployment.workload.approved().has(&target.image);
+    (!open).then_some(deployment)
+}
+
+fn status(observed: &Observed, target: &TargetSeen) -> TargetStatus {
+    let (state, settled, message) = describe(observed, target);
+    let before = observed.status.targets.iter().find(|before| before.name == target.name && before.state == state);
+    TargetStatus {
+        kind: TargetKind::Deployment,
+        name: target.name.clone(),
+        image: target.image.clone(),
+        state,
+        settled,
+        message,
+        since: before.map_or(Time(observed.now), |before| before.since.clone()),
+    }
+}
+
+fn describe(observed: &Observed, target: &TargetSeen) -> (TargetState, bool, Option<String>) {
+    let Some(deployment) = &target.deployment else {
+        return (TargetState::Missing, false, Some("there is no such Deployment".to_owned()));
+    };
+    let workload = &deployment.workload;
+    if !workload.is_gated() {
+        let message = "put the label sluice.dev/gated: \"true\" on it; without it nothing is held";
+        return (TargetState::NotGated, true, Some(message.to_owned()));
+    }
+    if let Some(run) = &target.successor {
+        return (TargetState::Superseded, true, Some(format!("run {run} decides")));
+    }
+    let settled = workload.approved().has(&target.image);
+    if !workload.is_held() {
+        return (TargetState::Open, settled, None);
+    }
+    (TargetState::Held, settled, Some(held_by(observed, target, deployment)))
+}
+
+/// What a held template waits for.
+fn held_by(observed: &Observed, target: &TargetSeen, deployment: &DeploymentSeen) -> String {
+    let waits = deployment.workload.waits_for(&deployment.workload.approved());
+    let images = waits.iter().copied().collect::<Vec<_>>().join(", ");
+    if waits.contains(target.image.as_str()) && waits.len() == 1 {
+        return match target.unready.first() {
+            Some(awaited) if observed.status.is_clean() => format!("{images} waits for {awaited}"),
+            _ => format!("{images} waits until the database is clean with it"),
+        };
+    }
+    if waits.contains(target.image.as_str()) {
+        return format!(
+            "{images} wait, and this run speaks for {} alone: name the containers that carry the release in the \
+             annotation sluice.dev/containers",
+            target.image
+        );
+    }
+    if waits.is_empty() {
+        return "a container that sluice.dev/containers names is missing from the template".to_owned();
+    }
+    format!("{images} waits, which is not this run's {}: set spec.image (or the target's) to it", target.image)
+}

@@ -1,0 +1,154 @@
+//! The Deployments that a run gates, and the other runs that name them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use kube::api::ListParams;
+use kube::core::Selector;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, Resource, ResourceExt};
+
+use super::caches::GuardedRun;
+use super::{Error, Observer};
+use crate::api::target::Target;
+use crate::api::{MigrationRun, MigrationRunStatus};
+use crate::decide::gate::needs_approval;
+use crate::decide::observed::{DeploymentSeen, TargetSeen};
+use crate::gate::Workload;
+
+impl Observer {
+    /// All targets of the run, as they are.
+    pub(super) async fn targets(&self, run: &MigrationRun) -> Result<Vec<TargetSeen>, Error> {
+        let each = run.spec.targets().iter().map(|target| self.target(run, target));
+        futures::future::try_join_all(each).await
+    }
+
+    async fn target(&self, run: &MigrationRun, target: &Target) -> Result<TargetSeen, Error> {
+        let image = target.image(&run.spec).to_owned();
+        let mut seen = TargetSeen { name: target.name.clone(), image, ..TargetSeen::default() };
+        let Some(found) = self.deployment(run, &target.name).await? else { return Ok(seen) };
+        let workload = Workload::from(found.as_ref());
+        seen.successor = self.successor(run, &target.name);
+        seen.unready = self.unready(run, &seen, &workload)?;
+        seen.deployment = Some(DeploymentSeen {
+            uid: found.uid().unwrap_or_default(),
+            resource_version: found.resource_version().unwrap_or_default(),
+            workload,
+            running: Vec::new(),
+        });
+        if needs_approval(&seen).is_some() {
+            let running = self.running(&found).await?;
+            seen.deployment.iter_mut().for_each(|deployment| deployment.running.clone_from(&running));
+        }
+        Ok(seen)
+    }
+
+    /// A Deployment. One without the label is in no cache, and that one is not there is believed from the API server alone.
+    async fn deployment(&self, run: &MigrationRun, name: &str) -> Result<Option<Arc<Deployment>>, Error> {
+        let namespace = run.namespace().unwrap_or_default();
+        let cached = self.caches.deployments.get(&ObjectRef::new(name).within(&namespace));
+        if let Some(cached) = cached {
+            if self.watermarks.is_behind(cached.as_ref()) {
+                return Err(Error::Stale(name.to_owned()));
+            }
+            return Ok(Some(cached));
+        }
+        let api: Api<Deployment> = Api::namespaced(self.client.clone(), &namespace);
+        let found = api.get_opt(name).await.map_err(|error| Error::ReadTarget(Box::new(error), name.to_owned()))?;
+        Ok(found.map(Arc::new))
+    }
+
+    /// The releases that have replicas, the newest first.
+    async fn running(&self, deployment: &Deployment) -> Result<Vec<Vec<String>>, Error> {
+        let name = deployment.name_any();
+        let selector: Selector = match deployment.spec.as_ref().map(|spec| spec.selector.clone().try_into()) {
+            Some(Ok(selector)) => selector,
+            // The API server refuses such a selector; without one nothing is known to run.
+            None | Some(Err(_)) => return Ok(Vec::new()),
+        };
+        let api: Api<ReplicaSet> = Api::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default());
+        let listed = api.list(&ListParams::default().labels_from(&selector)).await;
+        let mut sets = listed.map_err(|error| Error::ReadTarget(Box::new(error), name))?.items;
+        let owned = |set: &ReplicaSet| {
+            set.owner_references().iter().any(|owner| Some(&owner.uid) == deployment.metadata.uid.as_ref())
+        };
+        let has_replicas = |set: &ReplicaSet| set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1) > 0;
+        sets.retain(|set| owned(set) && has_replicas(set));
+        sets.sort_by_key(|set| std::cmp::Reverse(set.metadata.creation_timestamp.as_ref().map(|time| time.0)));
+        let names = Workload::from(deployment);
+        let names = names.named_containers();
+        Ok(sets.iter().map(|set| release(set, &names)).collect())
+    }
+
+    /// The other runs of the namespace that name this Deployment.
+    pub fn peers(&self, run: &MigrationRun, deployment: &str) -> Vec<Arc<GuardedRun>> {
+        let (namespace, uid) = (run.namespace(), run.uid());
+        self.caches.runs.state_filter(|other| {
+            other.namespace() == namespace
+                && other.uid() != uid
+                && other.meta().deletion_timestamp.is_none()
+                && readable(other).is_some_and(|other| other.spec.targets().iter().any(|t| t.name == deployment))
+        })
+    }
+
+    /// A newer run of the same database that names the Deployment too: of runs that are created once a release, the newest
+    /// decides.
+    fn successor(&self, run: &MigrationRun, deployment: &str) -> Option<String> {
+        let namespace = run.namespace().unwrap_or_default();
+        let age = |run: &MigrationRun| (run.metadata.creation_timestamp.as_ref().map(|time| time.0), run.uid());
+        let peers = self.peers(run, deployment);
+        let newer = peers.iter().filter_map(|other| readable(other)).filter(|other| {
+            other.spec.database_id(&namespace) == run.spec.database_id(&namespace) && age(other) > age(run)
+        });
+        newer.max_by_key(|other| age(other)).map(ResourceExt::name_any)
+    }
+
+    /// What of the Deployment's `required-runs` is not clean yet for the image.
+    fn unready(&self, run: &MigrationRun, seen: &TargetSeen, workload: &Workload) -> Result<Vec<String>, Error> {
+        let mut unready = Vec::new();
+        let mine = run.name_any();
+        for name in workload.required_runs().into_iter().filter(|name| *name != mine) {
+            let key = ObjectRef::new(name).within(&run.namespace().unwrap_or_default());
+            let guarded = self.caches.runs.get(&key);
+            let Some(other) = guarded.as_deref().and_then(readable) else {
+                unready.push(format!("run {name}, which is not there"));
+                continue;
+            };
+            if self.watermarks.is_behind(other) {
+                return Err(Error::Stale(name.to_owned()));
+            }
+            let target = other.spec.targets().iter().find(|target| target.name == seen.name);
+            match target.map(|target| target.image(&other.spec)) {
+                None => unready.push(format!("run {name}, which does not name it in spec.targets")),
+                Some(image) if image != seen.image => unready.push(format!("run {name}, which is for {image}")),
+                Some(_) if !is_clean(other) => unready.push(format!("run {name}, which is not clean yet")),
+                Some(_) => {}
+            }
+        }
+        Ok(unready)
+    }
+}
+
+/// Whether a run is clean with what its spec says now.
+fn is_clean(run: &MigrationRun) -> bool {
+    let namespace = run.namespace().unwrap_or_default();
+    let inputs = crate::api::release::inputs_digest(&run.spec, &namespace);
+    let clean = |status: &MigrationRunStatus| {
+        status.is_clean() && status.release.as_ref().is_some_and(|release| release.inputs == inputs)
+    };
+    run.status.as_ref().is_some_and(clean)
+}
+
+fn readable(run: &GuardedRun) -> Option<&MigrationRun> {
+    run.0.as_ref().ok()
+}
+
+/// The images of a ReplicaSet's gated containers, whose names the Deployment knows.
+fn release(set: &ReplicaSet, names: &[&str]) -> Vec<String> {
+    let mut workload = Workload::from(set);
+    let names: BTreeMap<String, String> =
+        [(crate::api::labels::CONTAINERS.to_owned(), names.join(","))].into_iter().collect();
+    workload.annotations = names;
+    workload.gated_images().into_iter().map(str::to_owned).collect()
+}
