@@ -101,7 +101,8 @@ pub enum TargetState {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct GateStatus {
-    /// AdmissionPolicy: by the API server, with or without an operator. Reactive: by the operator after the fact, which can
+    /// AdmissionPolicy: by the API server, with or without an operator. Webhook: by the API server, which asks the operator;
+    /// without one, no update of a gated Deployment comes in. Reactive: by the operator after the fact, which can
     /// be late.
     pub enforcement: Enforcement,
 }
@@ -113,6 +114,8 @@ pub enum Enforcement {
     #[default]
     #[clap(name = "AdmissionPolicy")]
     AdmissionPolicy,
+    #[clap(name = "Webhook")]
+    Webhook,
     #[clap(name = "Reactive")]
     Reactive,
 }
