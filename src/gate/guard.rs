@@ -43,7 +43,9 @@ const FREED: &str = "this Deployment is held, perhaps by what the list would lea
 
 fn refusal(request: &Request<'_>, after: &Workload) -> Option<&'static str> {
     let gated = after.is_gated();
-    if after.labels.get(labels::GATED).is_some_and(|value| value != "true") {
+    // One that stood there before the policies stays, and gates: or else nobody could write to it, to delete it even.
+    let value = after.labels.get(labels::GATED).filter(|value| *value != "true");
+    if value.is_some() && value != request.old.and_then(|old| old.labels.get(labels::GATED)) {
         return Some(VALUE);
     }
     let asks = asks_bypass(request, after);

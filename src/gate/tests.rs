@@ -167,6 +167,9 @@ fn the_label_has_one_value_and_comes_off_when_nothing_is_held() {
     let mut wrong = serving();
     wrong.labels.insert(labels::GATED.into(), "True".into());
     refused(&by_people(Some(&serving()), &wrong), "no other");
+    let sent = Workload { containers: vec![carrier("app", "shop:2")], ..wrong.clone() };
+    assert_eq!(outcome(&by_people(Some(&wrong), &sent)), holds("shop:1"), "one that was there gates");
+    assert!(matches!(admit(&by_people(Some(&wrong), &sent)), Answer::Admitted { .. }));
     let mut bare = held();
     bare.labels.clear();
     refused(&by_people(Some(&held()), &bare), "does not come off");
