@@ -2,14 +2,15 @@
 
 mod counts;
 mod events;
+mod gated;
 mod malformed;
 mod watches;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
 use futures::channel::mpsc::UnboundedSender;
+use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -100,6 +101,8 @@ pub async fn run(
     counts::count_runs(&settings.metrics, caches.runs.clone());
     let watermarks = Watermarks::default();
     let (wake, peers) = futures::channel::mpsc::unbounded();
+    let (changed, gated_changed) = futures::channel::mpsc::unbounded();
+    let shutdown = shutdown.shared();
     let operator = Arc::new(Operator {
         observer: Observer {
             client: client.clone(),
@@ -133,7 +136,7 @@ pub async fn run(
     let (of_job, of_lease, jobs) = (by_database(&caches), by_database(&caches), caches.jobs.clone());
     let controller = Controller::for_stream(runs_come_last, caches.runs.clone())
         .with_config(Config::default().concurrency(settings.concurrency))
-        .graceful_shutdown_on(shutdown)
+        .graceful_shutdown_on(shutdown.clone())
         .watches_stream(streams.jobs, move |job: Job| {
             let mut runs = of_job(job.labels());
             runs.extend(labelled(&job));
@@ -147,11 +150,15 @@ pub async fn run(
                 .within(of.namespace.as_deref().unwrap_or_default());
             jobs.get(&job).and_then(|job| labelled(job.as_ref()))
         })
-        .watches_stream(streams.deployments, move |deployment: Deployment| runs_that_name(&targeted, &deployment))
+        .watches_stream(streams.deployments, move |deployment: Deployment| {
+            // Whoever listens there has ended where this cannot be sent.
+            let _ = changed.unbounded_send(ObjectRef::from_obj(&deployment));
+            runs_that_name(&targeted, &deployment)
+        })
         .reconcile_on(peers)
-        .run(reconcile, after_error, operator)
+        .run(reconcile, after_error, operator.clone())
         .for_each(|_| futures::future::ready(()));
-    futures::join!(wait, controller);
+    futures::join!(wait, controller, gated::run(operator, gated_changed, shutdown));
 }
 
 async fn reconcile(run: Arc<GuardedRun>, operator: Arc<Operator>) -> Result<Action, Error> {

@@ -6,16 +6,19 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use sluice::decide::Effect;
 use sluice::decide::observed::{JobRef, LeaseRef};
+use sluice::decide::upkeep::{Seen, Upkeep};
+use sluice::gate::Change;
 
 type Granted = BTreeSet<(String, String, String)>;
 
 /// Reads, the record, Events and leader election: all that is not an effect.
-const BESIDES: [(&str, &str, &[&str]); 11] = [
+const BESIDES: [(&str, &str, &[&str]); 12] = [
     ("sluice.dev", "migrationruns", &["get", "list", "watch"]),
     ("sluice.dev", "migrationruns/status", &["get", "patch", "update"]),
     ("batch", "jobs", &["get", "list", "watch"]),
     ("apps", "deployments", &["get", "list", "watch"]),
     ("apps", "replicasets", &["list"]),
+    ("apps", "controllerrevisions", &["list"]),
     ("", "pods", &["get", "list", "watch"]),
     ("", "pods/log", &["get"]),
     ("", "events", &["list", "watch"]),
@@ -46,11 +49,23 @@ fn effects() -> Vec<Effect> {
     ]
 }
 
+fn upkeep() -> Vec<Upkeep> {
+    let (release, manifest) = (BTreeSet::new(), Value::Null);
+    vec![
+        Upkeep::WriteRule(Change::default()),
+        Upkeep::DeleteReplicaSet(Seen::default()),
+        Upkeep::RestoreReplicaSet { manifest: manifest.clone(), replicas: 0 },
+        Upkeep::KeepRevision { release, number: 1, manifest },
+        Upkeep::DropRevision(Seen::default()),
+    ]
+}
+
 fn needed() -> Granted {
     let besides =
         BESIDES.iter().flat_map(|(group, resource, verbs)| verbs.iter().map(move |verb| (*group, *resource, *verb)));
     let effects = effects();
-    let rights = effects.iter().map(Effect::right);
+    let upkeep = upkeep();
+    let rights = effects.iter().map(Effect::right).chain(upkeep.iter().map(Upkeep::right));
     besides
         .chain(rights)
         .map(|(group, resource, verb)| (group.to_owned(), resource.to_owned(), verb.to_owned()))

@@ -36,6 +36,8 @@ pub const APPROVED_IMAGES: &str = "sluice.dev/approved-images";
 pub const HELD_BY: &str = "sluice.dev/held-by";
 /// On a gated Deployment, a person's: lets an image go that is not approved, as `IMAGE REASON`, one a line.
 pub const BYPASS: &str = "sluice.dev/bypass";
+/// Label of what is kept of a gated Deployment's releases; the value is the Deployment.
+pub const DEPLOYMENT: &str = "sluice.dev/deployment";
 /// Label of a ReplicaSet that the operator has taken from its Deployment during a rollback; the value is the Deployment.
 pub const CUSTODY: &str = "sluice.dev/custody";
 

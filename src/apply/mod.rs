@@ -4,6 +4,7 @@
 //! A late write of a replica that no longer leads changes nothing.
 
 mod effects;
+mod upkeep;
 mod watermarks;
 
 use kube::api::PostParams;

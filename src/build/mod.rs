@@ -2,6 +2,7 @@
 
 pub mod budget;
 pub mod job;
+pub mod kept;
 pub mod lease;
 pub mod merge;
 pub mod refuse;

@@ -12,6 +12,7 @@ pub mod failure;
 pub mod gate;
 pub mod observed;
 pub mod release;
+pub mod upkeep;
 
 use std::time::Duration;
 

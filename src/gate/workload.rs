@@ -96,6 +96,14 @@ impl Workload {
         self.is_gated() && self.annotations.contains_key(labels::APPROVED_IMAGES)
     }
 
+    /// As it was before it had the label, as far as is known: with the images that it has.
+    #[must_use]
+    pub fn without_gate(&self) -> Self {
+        let mut before = self.clone();
+        before.labels.remove(labels::GATED);
+        before
+    }
+
     /// Whether admission holds it.
     #[must_use]
     pub fn is_held(&self) -> bool {

@@ -6,6 +6,7 @@ pub mod log;
 pub mod pod;
 mod queue;
 mod targets;
+mod upkeep;
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use kube::api::ListParams;
 use kube::core::Selector;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 
 use super::caches::GuardedRun;
 use super::{Error, Observer};
@@ -61,23 +61,11 @@ impl Observer {
 
     /// The releases that have replicas, the newest first.
     async fn running(&self, deployment: &Deployment) -> Result<Vec<Vec<String>>, Error> {
-        let name = deployment.name_any();
-        let selector: Selector = match deployment.spec.as_ref().map(|spec| spec.selector.clone().try_into()) {
-            Some(Ok(selector)) => selector,
-            // The API server refuses such a selector; without one nothing is known to run.
-            None | Some(Err(_)) => return Ok(Vec::new()),
-        };
-        let api: Api<ReplicaSet> = Api::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default());
-        let listed = api.list(&ListParams::default().labels_from(&selector)).await;
-        let mut sets = listed.map_err(|error| Error::ReadTarget(Box::new(error), name))?.items;
-        let owned = |set: &ReplicaSet| {
-            set.owner_references().iter().any(|owner| Some(&owner.uid) == deployment.metadata.uid.as_ref())
-        };
-        let has_replicas = |set: &ReplicaSet| set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1) > 0;
-        sets.retain(|set| owned(set) && has_replicas(set));
+        let mut sets = sets(&self.client, deployment).await?;
+        sets.retain(|set| set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1) > 0);
         sets.sort_by_key(|set| std::cmp::Reverse(set.metadata.creation_timestamp.as_ref().map(|time| time.0)));
-        let names = Workload::from(deployment);
-        let names = names.named_containers();
+        let workload = Workload::from(deployment);
+        let names = workload.named_containers();
         Ok(sets.iter().map(|set| release(set, &names)).collect())
     }
 
@@ -144,8 +132,22 @@ fn readable(run: &GuardedRun) -> Option<&MigrationRun> {
     run.0.as_ref().ok()
 }
 
+/// The Deployment's ReplicaSets, as the API server has them now.
+pub(super) async fn sets(client: &Client, deployment: &Deployment) -> Result<Vec<ReplicaSet>, Error> {
+    let selector: Selector = match deployment.spec.as_ref().map(|spec| spec.selector.clone().try_into()) {
+        Some(Ok(selector)) => selector,
+        // The API server refuses such a selector; without one nothing is known to run.
+        None | Some(Err(_)) => return Ok(Vec::new()),
+    };
+    let api: Api<ReplicaSet> = Api::namespaced(client.clone(), &deployment.namespace().unwrap_or_default());
+    let listed = api.list(&ListParams::default().labels_from(&selector)).await;
+    let mut sets = listed.map_err(|error| Error::ReadTarget(Box::new(error), deployment.name_any()))?.items;
+    sets.retain(|set| set.owner_references().iter().any(|owner| Some(&owner.uid) == deployment.metadata.uid.as_ref()));
+    Ok(sets)
+}
+
 /// The images of a ReplicaSet's gated containers, whose names the Deployment knows.
-fn release(set: &ReplicaSet, names: &[&str]) -> Vec<String> {
+pub(super) fn release(set: &ReplicaSet, names: &[&str]) -> Vec<String> {
     let mut workload = Workload::from(set);
     let names: BTreeMap<String, String> =
         [(crate::api::labels::CONTAINERS.to_owned(), names.join(","))].into_iter().collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
 use kube::Client;
 use serde_json::{Value, json};
 use sluice::api::MigrationRunStatus;
@@ -135,13 +135,12 @@ async fn a_release_comes_through_when_its_database_is_clean_and_is_held_when_it_
     assert_eq!(served, ["1.0", "1.1", "1.4"], "{answers:?}");
 }
 
+fn idles(image: &str) -> Value {
+    if image.contains("shop") { json!(["node", "-e", "setInterval(() => {}, 1e6)"]) } else { json!(["sleep", "3600"]) }
+}
+
 /// A Deployment whose pods do nothing, with an image of its own.
 fn idle(world: &World, name: &str, image: &str, annotations: Value) {
-    let idle = if image.contains("shop") {
-        json!(["node", "-e", "setInterval(() => {}, 1e6)"])
-    } else {
-        json!(["sleep", "3600"])
-    };
     let deployment = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -152,7 +151,7 @@ fn idle(world: &World, name: &str, image: &str, annotations: Value) {
                 "metadata": { "labels": { "app": name } },
                 "spec": {
                     "terminationGracePeriodSeconds": 0,
-                    "containers": [{ "name": "app", "image": image, "command": idle }],
+                    "containers": [{ "name": "app", "image": image, "command": idles(image) }],
                 },
             },
         },
@@ -225,4 +224,64 @@ async fn an_observed_release_is_let_through_and_one_that_nothing_holds_is_told_o
     let told = |status: &MigrationRunStatus| state(status) == Some(TargetState::NotGated);
     let status = world.status("app", "NotGated", told).await;
     assert!(status.targets[0].message.as_ref().is_some_and(|message| message.contains("sluice.dev/gated")));
+}
+
+fn put(world: &World, image: &str, more: Value) {
+    let mut deployment = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": { "name": "app", "labels": { "sluice.dev/gated": "true" } },
+        "spec": {
+            "replicas": 2,
+            "selector": { "matchLabels": { "app": "app" } },
+            "template": {
+                "metadata": { "labels": { "app": "app" } },
+                "spec": {
+                    "terminationGracePeriodSeconds": 0,
+                    "containers": [{ "name": "app", "image": image, "command": idles(image) }],
+                },
+            },
+        },
+    });
+    json_patch::merge(&mut deployment, &more);
+    cluster::apply(&world.namespace, &deployment);
+}
+
+/// Waits until two pods of this image, and none of another, are available.
+async fn served_by(world: &World, image: &str) {
+    let serves = |deployment: Option<&Deployment>| {
+        let status = deployment.and_then(|deployment| deployment.status.as_ref());
+        status.is_some_and(|status| status.available_replicas == Some(2) && status.replicas == Some(2))
+    };
+    world.until("app", "two pods that serve", serves).await;
+    assert_eq!(images_that_run(world, "app"), [image]);
+}
+
+#[tokio::test]
+async fn what_served_comes_back_where_its_replica_set_is_gone_and_what_is_held_does_not() {
+    let _operator = undisturbed().await;
+    let world = World::new("gate-lost").await;
+    put(&world, BUSYBOX, json!({}));
+    world.script("app", "true", targets(&["app"]));
+    rolled_out(&world, "app", BUSYBOX).await;
+    let kept = |kept: Option<&ControllerRevision>| kept.is_some();
+    let name = world.kubectl(&["get", "replicasets", "-o", "jsonpath={.items[0].metadata.name}"]);
+    world.until(&format!("{name}-1"), "the release to be kept", kept).await;
+
+    put(&world, SHOP, json!({}));
+    for again in ["delete", "scale"] {
+        if again == "delete" {
+            world.kubectl(&["delete", "deployment", "app"]);
+            put(&world, SHOP, json!({ "spec": { "revisionHistoryLimit": 0 } }));
+        } else {
+            world.kubectl(&["scale", "deployment", "app", "--replicas=0"]);
+            let none = |deployment: Option<&Deployment>| {
+                let status = deployment.and_then(|deployment| deployment.status.as_ref());
+                status.is_some_and(|status| status.replicas.unwrap_or_default() == 0)
+            };
+            world.until("app", "no pod", none).await;
+            world.kubectl(&["scale", "deployment", "app", "--replicas=2"]);
+        }
+        served_by(&world, BUSYBOX).await;
+    }
 }

@@ -24,9 +24,13 @@ holds both equal. There is no wildcard and nothing on Secrets: Jobs read the dat
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, patch]
+# What is held has no ReplicaSet that could be started; what served is created again where it is gone.
 - apiGroups: [apps]
   resources: [replicasets]
-  verbs: [list]
+  verbs: [list, create, delete]
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [list, create, delete]
 # The evidence: the pods of Jobs, their logs, and events on those that cannot start.
 - apiGroups: [""]
   resources: [pods]

@@ -1,0 +1,54 @@
+//! Gated Deployments: held ones are kept fit to serve, and of complete ones the release is kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::channel::mpsc::UnboundedReceiver;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::ResourceExt;
+use kube::runtime::controller::{Action, Controller};
+use kube::runtime::reflector::ObjectRef;
+use tracing::Instrument;
+
+use super::{Error, Operator};
+use crate::decide::upkeep::upkeep;
+
+/// Looks at each Deployment that `changed` names, until `shutdown`.
+pub async fn run(
+    operator: Arc<Operator>,
+    changed: UnboundedReceiver<ObjectRef<Deployment>>,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let store = operator.observer.caches.deployments.clone();
+    Controller::for_stream(futures::stream::pending(), store)
+        .graceful_shutdown_on(shutdown)
+        .reconcile_on(changed)
+        .run(reconcile, after_error, operator)
+        .for_each(|_| futures::future::ready(()))
+        .await;
+}
+
+async fn reconcile(deployment: Arc<Deployment>, operator: Arc<Operator>) -> Result<Action, Error> {
+    let namespace = deployment.namespace().unwrap_or_default();
+    let span = tracing::info_span!("gated", namespace, deployment = deployment.name_any());
+    pass(&deployment, &operator).instrument(span).await
+}
+
+async fn pass(deployment: &Deployment, operator: &Operator) -> Result<Action, Error> {
+    let gated = operator.observer.gated(deployment).await?;
+    for write in upkeep(&gated) {
+        tracing::info!(effect = write.name(), "applying");
+        operator.applier.keep(deployment, &gated, &write).await?;
+    }
+    Ok(Action::await_change())
+}
+
+fn after_error(_: Arc<Deployment>, error: &Error, operator: Arc<Operator>) -> Action {
+    if error.is_ordinary() {
+        return Action::requeue(Duration::from_millis(200));
+    }
+    operator.settings.metrics.reconcile_failed(error.name());
+    tracing::warn!(%error, "failed to keep a gated deployment; looking again");
+    Action::requeue(Duration::from_secs(5))
+}

@@ -1,0 +1,306 @@
+//! Keeps a gated Deployment fit to go on serving while it is held: the release that serves stays to hand, and the one that is
+//! held has nothing that could be started by accident.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::effect::Right;
+use crate::api::status::Enforcement;
+use crate::gate::{Approved, Change, Request, Workload, judge};
+
+/// Releases whose templates are kept for a Deployment.
+pub const KEPT: usize = 3;
+
+/// A gated Deployment with what belongs to it, as seen.
+#[derive(Clone, Debug)]
+pub struct Gated {
+    /// What the gate's rule looks at.
+    pub workload: Workload,
+    /// Its UID.
+    pub uid: String,
+    /// The version on which the decision rests.
+    pub resource_version: String,
+    /// How many pods are wanted.
+    pub wanted: i32,
+    /// Whether all pods that are wanted are those of its template, and available.
+    pub complete: bool,
+    /// Its ReplicaSets.
+    pub sets: Vec<Set>,
+    /// What is kept of releases that were complete, the newest first.
+    pub revisions: Vec<Revision>,
+    /// What enforces the gate.
+    pub enforcement: Enforcement,
+}
+
+/// An object, in the version that was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The version on which the decision rests.
+    pub resource_version: String,
+}
+
+/// A ReplicaSet of the Deployment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Set {
+    /// Which one.
+    pub seen: Seen,
+    /// The images of its gated containers.
+    pub release: BTreeSet<String>,
+    /// How many pods it is to have.
+    pub wanted: i32,
+    /// How many it has.
+    pub present: i32,
+    /// What it would be made of again: name, labels and spec.
+    pub manifest: Value,
+}
+
+/// A release that was complete once, with the ReplicaSet that it had.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Revision {
+    /// The ControllerRevision.
+    pub seen: Seen,
+    /// Its number: a later release has a higher one.
+    pub number: i64,
+    /// The images of its gated containers.
+    pub release: BTreeSet<String>,
+    /// The ReplicaSet.
+    pub manifest: Value,
+}
+
+/// One write for a gated Deployment.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Upkeep {
+    /// Writes what the rule says, where no admission does.
+    WriteRule(Change),
+    /// Deletes a ReplicaSet without pods whose release is not approved: the controller would start it when the Deployment is
+    /// scaled up again.
+    DeleteReplicaSet(Seen),
+    /// Creates the ReplicaSet of the last release that was complete again, with as many pods as are wanted.
+    RestoreReplicaSet {
+        /// Name, labels and spec as they were.
+        manifest: Value,
+        /// How many pods.
+        replicas: i32,
+    },
+    /// Keeps the ReplicaSet of a release that is complete.
+    KeepRevision {
+        /// The images of its gated containers.
+        release: BTreeSet<String>,
+        /// Its number.
+        number: i64,
+        /// The ReplicaSet.
+        manifest: Value,
+    },
+    /// Drops what is kept beyond the newest three.
+    DropRevision(Seen),
+}
+
+impl Upkeep {
+    /// Its name, for logs and metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::WriteRule(_) => "WriteRule",
+            Self::DeleteReplicaSet(_) => "DeleteReplicaSet",
+            Self::RestoreReplicaSet { .. } => "RestoreReplicaSet",
+            Self::KeepRevision { .. } => "KeepRevision",
+            Self::DropRevision(_) => "DropRevision",
+        }
+    }
+
+    /// The right that it needs.
+    #[must_use]
+    pub fn right(&self) -> Right {
+        match self {
+            Self::WriteRule(_) => ("apps", "deployments", "patch"),
+            Self::DeleteReplicaSet(_) => ("apps", "replicasets", "delete"),
+            Self::RestoreReplicaSet { .. } => ("apps", "replicasets", "create"),
+            Self::KeepRevision { .. } => ("apps", "controllerrevisions", "create"),
+            Self::DropRevision(_) => ("apps", "controllerrevisions", "delete"),
+        }
+    }
+}
+
+/// What to do for a gated Deployment now. After `WriteRule` nothing else is decided: the next look is at what it made.
+#[must_use]
+pub fn upkeep(gated: &Gated) -> Vec<Upkeep> {
+    if let Some(change) = overdue(gated) {
+        return vec![Upkeep::WriteRule(change)];
+    }
+    if gated.workload.is_held() { while_held(gated) } else { while_open(gated) }
+}
+
+/// What the rule would have written, where only the operator enforces it.
+fn overdue(gated: &Gated) -> Option<Change> {
+    if gated.enforcement != Enforcement::Reactive {
+        return None;
+    }
+    let now = &gated.workload;
+    let runs = gated.sets.iter().any(|set| set.present > 0);
+    // What ran before there was a gate is approved, as admission would have it.
+    let before = if now.is_taken_up() { Some(now.clone()) } else { runs.then(|| now.without_gate()) };
+    let change = judge(&Request { old: before.as_ref(), new: now, by_operator: false, may_bypass: true });
+    (change.of(now) != *now).then_some(change)
+}
+
+fn while_held(gated: &Gated) -> Vec<Upkeep> {
+    let approved = gated.workload.approved();
+    let mut effects: Vec<Upkeep> = gated
+        .sets
+        .iter()
+        .filter(|set| set.wanted == 0 && set.present == 0 && !is_approved(&set.release, &approved))
+        .map(|set| Upkeep::DeleteReplicaSet(set.seen.clone()))
+        .collect();
+    effects.extend(lost(gated, &approved));
+    effects
+}
+
+/// The release that served, where nothing of it is left to serve.
+fn lost(gated: &Gated, approved: &Approved) -> Option<Upkeep> {
+    let there = gated.sets.iter().any(|set| is_approved(&set.release, approved));
+    let last = gated.revisions.iter().find(|revision| is_approved(&revision.release, approved))?;
+    (gated.wanted > 0 && !there)
+        .then(|| Upkeep::RestoreReplicaSet { manifest: last.manifest.clone(), replicas: gated.wanted })
+}
+
+fn while_open(gated: &Gated) -> Vec<Upkeep> {
+    let mut effects = Vec::new();
+    let serves = gated.sets.iter().find(|set| set.wanted > 0);
+    let Some(set) = serves.filter(|_| gated.complete && gated.wanted > 0) else { return effects };
+    let newest = gated.revisions.first();
+    let name = |manifest: &Value| manifest.pointer("/metadata/name").cloned();
+    if newest.is_none_or(|newest| name(&newest.manifest) != name(&set.manifest)) {
+        effects.push(Upkeep::KeepRevision {
+            release: set.release.clone(),
+            number: newest.map_or(1, |newest| newest.number.saturating_add(1)),
+            manifest: set.manifest.clone(),
+        });
+    }
+    let surplus = gated.revisions.iter().skip(KEPT.saturating_sub(effects.len()));
+    effects.extend(surplus.map(|revision| Upkeep::DropRevision(revision.seen.clone())));
+    effects
+}
+
+fn is_approved(release: &BTreeSet<String>, approved: &Approved) -> bool {
+    !release.is_empty() && release.iter().all(|image| approved.has(image))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::labels;
+    use crate::gate::Container;
+    use serde_json::json;
+    use std::collections::BTreeMap;
+
+    fn set(image: &str, wanted: i32) -> Set {
+        Set {
+            seen: Seen { name: image.into(), ..Seen::default() },
+            release: [image.to_owned()].into(),
+            wanted,
+            present: wanted,
+            manifest: json!({ "metadata": { "name": image } }),
+        }
+    }
+
+    fn kept(number: i64, image: &str) -> Revision {
+        let set = set(image, 0);
+        Revision { seen: set.seen, number, release: set.release, manifest: set.manifest }
+    }
+
+    /// A Deployment whose template has `image`, with `a` approved.
+    fn gated(image: &str, sets: Vec<Set>, revisions: Vec<Revision>) -> Gated {
+        let held = image != "a";
+        let mut annotations = BTreeMap::from([(labels::APPROVED_IMAGES.to_owned(), "a".to_owned())]);
+        if held {
+            annotations.insert(labels::HELD_BY.to_owned(), crate::gate::BY_ADMISSION.to_owned());
+        }
+        Gated {
+            workload: Workload {
+                name: "shop".into(),
+                labels: BTreeMap::from([(labels::GATED.to_owned(), "true".to_owned())]),
+                annotations,
+                containers: vec![Container { name: "app".into(), image: image.into(), serves: true }],
+                paused: held,
+            },
+            uid: "d".into(),
+            resource_version: "1".into(),
+            wanted: 2,
+            complete: true,
+            sets,
+            revisions,
+            enforcement: Enforcement::AdmissionPolicy,
+        }
+    }
+
+    fn says(gated: &Gated) -> String {
+        let told = upkeep(gated).into_iter().map(|write| match &write {
+            Upkeep::DeleteReplicaSet(seen) | Upkeep::DropRevision(seen) => format!("{} {}", write.name(), seen.name),
+            Upkeep::KeepRevision { number, .. } => format!("KeepRevision {number}"),
+            Upkeep::RestoreReplicaSet { manifest, replicas } => {
+                format!("RestoreReplicaSet {} {replicas}", manifest["metadata"]["name"].as_str().unwrap_or_default())
+            }
+            Upkeep::WriteRule(_) => "WriteRule".to_owned(),
+        });
+        told.collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn a_held_deployment_keeps_what_serves_and_loses_what_must_not_start() {
+        let cases = [
+            ("serving", gated("b", vec![set("a", 2)], vec![kept(1, "a")]), ""),
+            ("scaled to 0", gated("b", vec![set("a", 0)], vec![kept(1, "a")]), ""),
+            ("held one planted", gated("b", vec![set("a", 2), set("b", 0)], vec![]), "DeleteReplicaSet b"),
+            ("held one still running", gated("b", vec![set("a", 2), set("b", 1)], vec![]), ""),
+            ("created again", gated("b", vec![], vec![kept(2, "c"), kept(1, "a")]), "RestoreReplicaSet a 2"),
+            ("nothing approved is kept", gated("b", vec![], vec![kept(2, "c")]), ""),
+            ("first install", gated("b", vec![], vec![]), ""),
+        ];
+        for (case, gated, expected) in cases {
+            assert_eq!(says(&gated), expected, "{case}");
+        }
+        let mut nobody = gated("b", vec![], vec![kept(1, "a")]);
+        nobody.wanted = 0;
+        assert_eq!(says(&nobody), "");
+    }
+
+    #[test]
+    fn a_complete_release_is_kept_once_and_no_more_than_three_are() {
+        let older = || vec![kept(4, "z"), kept(3, "y"), kept(2, "x")];
+        assert_eq!(says(&gated("a", vec![set("a", 2)], vec![])), "KeepRevision 1");
+        assert_eq!(says(&gated("a", vec![set("a", 2)], vec![kept(1, "a")])), "");
+        assert_eq!(says(&gated("a", vec![set("a", 2), set("z", 0)], older())), "KeepRevision 5, DropRevision x");
+        let mut rolling = gated("a", vec![set("a", 1), set("z", 1)], older());
+        rolling.complete = false;
+        assert_eq!(says(&rolling), "");
+    }
+
+    #[test]
+    fn without_admission_the_operator_writes_the_rule() {
+        let reactive = |mut gated: Gated| {
+            gated.enforcement = Enforcement::Reactive;
+            gated.workload.annotations.remove(labels::HELD_BY);
+            gated.workload.paused = false;
+            gated
+        };
+        let late = reactive(gated("b", vec![set("a", 2)], vec![]));
+        let writes = upkeep(&late);
+        let [Upkeep::WriteRule(change)] = writes.as_slice() else { panic!("{writes:?}") };
+        assert_eq!((change.paused, change.approved.as_deref()), (Some(true), Some("a")));
+        assert_eq!(says(&reactive(gated("a", vec![set("a", 2)], vec![kept(1, "a")]))), "");
+        let mut new = reactive(gated("b", vec![], vec![]));
+        new.workload.annotations.clear();
+        let writes = upkeep(&new);
+        let [Upkeep::WriteRule(change)] = writes.as_slice() else { panic!("{writes:?}") };
+        assert_eq!((change.paused, change.approved.as_deref()), (Some(true), Some("")));
+        new.sets = vec![set("b", 1)];
+        let writes = upkeep(&new);
+        let [Upkeep::WriteRule(change)] = writes.as_slice() else { panic!("{writes:?}") };
+        assert_eq!((change.paused, change.approved.as_deref()), (None, Some("b")), "what ran before is approved");
+    }
+}

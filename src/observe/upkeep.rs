@@ -1,0 +1,87 @@
+//! A gated Deployment with its ReplicaSets and with what is kept of its releases.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+
+use super::targets::{release, sets};
+use super::{Error, Observer};
+use crate::api::labels;
+use crate::decide::upkeep::{Gated, Revision, Seen, Set};
+use crate::gate::Workload;
+
+impl Observer {
+    /// All that the upkeep of a gated Deployment is decided by.
+    ///
+    /// # Errors
+    /// When the cache is behind our own writes, or the API server does not answer.
+    pub async fn gated(&self, deployment: &Deployment) -> Result<Gated, Error> {
+        if self.watermarks.is_behind(deployment) {
+            return Err(Error::Stale(deployment.name_any()));
+        }
+        let (sets, revisions) = futures::try_join!(sets(&self.client, deployment), self.revisions(deployment))?;
+        let workload = Workload::from(deployment);
+        let names = workload.named_containers();
+        let spec = deployment.spec.as_ref();
+        let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
+        Ok(Gated {
+            uid: deployment.uid().unwrap_or_default(),
+            resource_version: deployment.resource_version().unwrap_or_default(),
+            wanted,
+            complete: is_complete(deployment, wanted),
+            sets: sets.iter().map(|set| seen(set, &names)).collect(),
+            revisions,
+            enforcement: self.enforcement,
+            workload,
+        })
+    }
+
+    async fn revisions(&self, deployment: &Deployment) -> Result<Vec<Revision>, Error> {
+        let name = deployment.name_any();
+        let api: Api<ControllerRevision> =
+            Api::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default());
+        let params = ListParams::default().labels(&format!("{}={name}", labels::DEPLOYMENT));
+        let listed = api.list(&params).await.map_err(|error| Error::ReadTarget(Box::new(error), name))?;
+        let mut revisions: Vec<Revision> = listed.items.iter().filter_map(revision).collect();
+        revisions.sort_by_key(|revision| std::cmp::Reverse(revision.number));
+        Ok(revisions)
+    }
+}
+
+/// Whether the Deployment controller has seen the newest spec, and all pods that are wanted are of it and available.
+fn is_complete(deployment: &Deployment, wanted: i32) -> bool {
+    let Some(status) = &deployment.status else { return false };
+    let counts = [status.replicas, status.updated_replicas, status.available_replicas];
+    status.observed_generation >= deployment.metadata.generation
+        && counts.iter().all(|count| count.unwrap_or_default() == wanted)
+}
+
+fn seen(set: &ReplicaSet, names: &[&str]) -> Set {
+    let labels = set.metadata.labels.clone();
+    Set {
+        seen: identity(set),
+        release: release(set, names).into_iter().collect(),
+        wanted: set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+        present: set.status.as_ref().map_or(0, |status| status.replicas),
+        manifest: json!({ "metadata": { "name": set.name_any(), "labels": labels }, "spec": set.spec }),
+    }
+}
+
+fn identity<K: kube::Resource>(object: &K) -> Seen {
+    Seen {
+        name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
+        resource_version: object.resource_version().unwrap_or_default(),
+    }
+}
+
+/// What is kept of a release; what somebody else has written there is nothing.
+fn revision(kept: &ControllerRevision) -> Option<Revision> {
+    let data = &kept.data.as_ref()?.0;
+    let images = data.get("release")?.as_array()?;
+    let release: BTreeSet<String> = images.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    Some(Revision { seen: identity(kept), number: kept.revision, release, manifest: data.get("replicaSet")?.clone() })
+}
