@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
@@ -27,6 +28,7 @@ pub struct Scene {
     pub cluster: Cluster,
     pub namespace: String,
     pub node: Node,
+    story: Story,
 }
 
 /// What a case is compared by: all that must not depend on what was done to the operator.
@@ -40,6 +42,8 @@ pub struct Ending {
     pub jobs: BTreeSet<Duty>,
     pub pods: BTreeMap<Duty, usize>,
     pub budgets: BTreeSet<String>,
+    /// The images that are approved, where there is a target.
+    pub approved: Vec<String>,
 }
 
 /// What a failure says.
@@ -68,6 +72,7 @@ impl Scene {
             cluster: cluster.clone(),
             namespace: name.to_owned(),
             node: Node::start(&cluster.client, name, story),
+            story,
         };
         let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
@@ -75,11 +80,14 @@ impl Scene {
         // Pods are refused without it, and the Job controller is slow to try again.
         let exists = |account: Option<&ServiceAccount>| account.is_some();
         await_condition(scene.api::<ServiceAccount>(), "default", exists).await.unwrap();
+        if let Some(deployment) = story.deployment() {
+            scene.api().create(&PostParams::default(), &deployment).await.unwrap();
+        }
         scene
     }
 
     pub async fn create_run(&self) {
-        let run = MigrationRun::new(RUN, Story::spec(&self.namespace));
+        let run = MigrationRun::new(RUN, self.story.spec(&self.namespace));
         self.api().create(&PostParams::default(), &run).await.unwrap();
     }
 
@@ -143,6 +151,7 @@ impl Scene {
             jobs: self.list::<Job>().await.iter().map(|job| expected(&run, job)).collect(),
             pods: self.node.pods(),
             budgets: self.list::<PodDisruptionBudget>().await.iter().map(duty).collect(),
+            approved: self.list::<Deployment>().await.iter().filter_map(approved).collect(),
         }
     }
 
@@ -172,6 +181,10 @@ impl Blame {
         let Failure { class, reason, code, migration, .. } = failure.clone();
         Self { class, reason, code, migration, triage }
     }
+}
+
+fn approved(deployment: &Deployment) -> Option<String> {
+    deployment.annotations().get(labels::APPROVED_IMAGES).cloned()
 }
 
 fn status(run: &MigrationRun) -> MigrationRunStatus {

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::json;
 use sluice::api::MigrationRunSpec;
 use sluice::api::migration_run::{Database, Recovery, Retry};
+use sluice::api::target::Target;
+
+/// The Deployment of the story in which there is one.
+pub const TARGET: &str = "shop";
 
 const APPLIED: &str = "1 migration found in prisma/migrations\n\nApplying migration `20260101000000_init`\n\n\
                        All migrations have been successfully applied.";
@@ -26,10 +31,12 @@ pub enum Story {
     Conflict,
     /// The database cannot be reached at first; the second attempt, made by itself, ends well.
     Retried,
+    /// `migrate` and `check` end well, and a Deployment that was held is let go.
+    Released,
 }
 
 impl Story {
-    pub const ALL: [Self; 3] = [Self::Clean, Self::Conflict, Self::Retried];
+    pub const MIGRATING: [Self; 3] = [Self::Clean, Self::Conflict, Self::Retried];
 
     /// Its name, fit for a namespace.
     pub fn name(self) -> &'static str {
@@ -37,6 +44,7 @@ impl Story {
             Self::Clean => "clean",
             Self::Conflict => "conflict",
             Self::Retried => "retried",
+            Self::Released => "released",
         }
     }
 
@@ -52,14 +60,37 @@ impl Story {
     }
 
     /// The run. Its pods are nobody's to schedule, so that a scheduler without nodes does not call them unschedulable.
-    pub fn spec(database: &str) -> MigrationRunSpec {
+    pub fn spec(self, database: &str) -> MigrationRunSpec {
+        let target = Target { name: TARGET.into(), ..Target::default() };
         let retry = Retry { initial_delay: Some(Duration::from_secs(1).into()), ..Retry::default() };
         MigrationRunSpec {
             image: "shop:1".into(),
             database: Database { id: Some(database.into()), ..Database::default() },
             recovery: Some(Recovery { retry: Some(retry) }),
             pod_template: Some(json!({ "spec": { "schedulerName": "scripted" } })),
+            targets: (self == Self::Released).then(|| vec![target]),
             ..MigrationRunSpec::default()
         }
+    }
+
+    /// The Deployment that the run lets go, as admission has left it: no policy is there to do so.
+    pub fn deployment(self) -> Option<Deployment> {
+        let labels = json!({ "app": TARGET });
+        let held = json!({
+            "metadata": {
+                "name": TARGET,
+                "labels": { "sluice.dev/gated": "true" },
+                "annotations": { "sluice.dev/approved-images": "shop:0", "sluice.dev/held-by": "admission" },
+            },
+            "spec": {
+                "paused": true,
+                "selector": { "matchLabels": labels },
+                "template": {
+                    "metadata": { "labels": labels },
+                    "spec": { "schedulerName": "scripted", "containers": [{ "name": "app", "image": "shop:1" }] },
+                },
+            },
+        });
+        (self == Self::Released).then(|| serde_json::from_value(held).unwrap())
     }
 }
