@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sluice::api::MigrationRunStatus;
 use sluice::api::status::TargetState;
 
-use crate::cluster::{self, undisturbed};
+use crate::cluster::{self, alone, scale_operator, undisturbed};
 use crate::world::{World, condition, failure};
 
 /// Asks the Service without a pause, as the shop's customers would, and counts the answers by release.
@@ -284,4 +284,44 @@ async fn what_served_comes_back_where_its_replica_set_is_gone_and_what_is_held_d
         }
         served_by(&world, BUSYBOX).await;
     }
+}
+
+#[tokio::test]
+async fn without_an_operator_a_release_waits_and_with_one_again_it_comes_through() {
+    let _operator = alone().await;
+    let world = World::new("gate-absent").await;
+    put(&world, BUSYBOX, json!({}));
+    world.script("app", "true", targets(&["app"]));
+    rolled_out(&world, "app", BUSYBOX).await;
+    scale_operator(0).await;
+    let next = json!({ "image": SHOP, "migrate": { "image": BUSYBOX }, "targets": targets(&["app"])["targets"] });
+    world.script("app", "true", next);
+    put(&world, SHOP, json!({}));
+    world.kubectl(&["delete", "pods", "-l", "app=app", "--wait=true"]);
+    served_by(&world, BUSYBOX).await;
+    let (resumed, _) = world.try_kubectl(&["rollout", "resume", "deployment/app"]);
+    assert!(resumed, "it is answered, and without effect");
+    served_by(&world, BUSYBOX).await;
+    scale_operator(1).await;
+    rolled_out(&world, "app", SHOP).await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_deleted_opens_nothing_and_closes_nothing() {
+    let _operator = undisturbed().await;
+    let world = World::new("gate-deleted").await;
+    put(&world, BUSYBOX, json!({}));
+    world.script("app", "true", targets(&["app"]));
+    rolled_out(&world, "app", BUSYBOX).await;
+    world.kubectl(&["delete", "mrun", "app"]);
+    put(&world, SHOP, json!({}));
+    let held = |deployment: Option<&Deployment>| {
+        deployment.and_then(|deployment| deployment.spec.as_ref()).is_some_and(|spec| spec.paused == Some(true))
+    };
+    world.until("app", "it to be held", held).await;
+    world.kubectl(&["delete", "pods", "-l", "app=app", "--wait=true"]);
+    served_by(&world, BUSYBOX).await;
+    // Git goes back: what is approved needs nobody.
+    put(&world, BUSYBOX, json!({}));
+    rolled_out(&world, "app", BUSYBOX).await;
 }
