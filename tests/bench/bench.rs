@@ -10,6 +10,7 @@ mod bare;
 mod crowd;
 mod end_to_end;
 mod figures;
+mod gate;
 mod latency;
 mod node;
 mod operator;
@@ -46,6 +47,7 @@ async fn api(table: &mut Table) {
     latency::starts(table, "start → ready, no runs").await;
     let operator = Operator::start().await;
     latency::measure(&world, &operator, table).await;
+    gate::measure(&world, table).await;
     crowd::beside(&world, table).await;
     operator.stop().await;
     crowd::at_once(&world, table).await;

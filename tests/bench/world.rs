@@ -8,6 +8,7 @@ use kube::api::PostParams;
 use kube::runtime::{wait::await_condition, watcher};
 use kube::{Api, Client, Resource};
 use serde_json::{Value, json};
+use sluice::api::target::Target;
 use sluice::api::{MigrationRun, MigrationRunStatus};
 
 use crate::node::Node;
@@ -48,6 +49,13 @@ impl World {
     /// Creates a run with a database of its own. The scripted node goes by the first word of its name.
     pub async fn create_run(&self, name: &str) {
         self.api().create(&PostParams::default(), &run(name)).await.unwrap();
+    }
+
+    /// The same, with a Deployment that it lets go.
+    pub async fn create_run_for(&self, name: &str, deployment: &str) {
+        let mut run = run(name);
+        run.spec.targets = Some(vec![Target { name: deployment.to_owned(), ..Target::default() }]);
+        self.api().create(&PostParams::default(), &run).await.unwrap();
     }
 
     pub async fn create_runs(&self, names: &[String]) {
