@@ -50,12 +50,12 @@ fn effects() -> Vec<Effect> {
 }
 
 fn upkeep() -> Vec<Upkeep> {
-    let (release, manifest) = (BTreeSet::new(), Value::Null);
+    let manifest = Value::Null;
     vec![
         Upkeep::WriteRule(Change::default()),
         Upkeep::DeleteReplicaSet(Seen::default()),
         Upkeep::RestoreReplicaSet { manifest: manifest.clone(), replicas: 0 },
-        Upkeep::KeepRevision { release, number: 1, manifest },
+        Upkeep::KeepRevision { number: 1, manifest },
         Upkeep::DropRevision(Seen::default()),
     ]
 }

@@ -32,8 +32,8 @@ impl Applier {
                 let set = build::kept::replica_set(deployment, gated, manifest, *replicas).map_err(build)?;
                 self.create(&namespace, &set, name).await
             }
-            Upkeep::KeepRevision { release, number, manifest } => {
-                let kept = build::kept::revision(deployment, release, *number, manifest).map_err(build)?;
+            Upkeep::KeepRevision { number, manifest } => {
+                let kept = build::kept::revision(deployment, *number, manifest).map_err(build)?;
                 self.create(&namespace, &kept, name).await
             }
             Upkeep::DropRevision(revision) => {

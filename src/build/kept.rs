@@ -1,7 +1,5 @@
 //! What is kept of a release that was complete, and the ReplicaSet that is made of it again.
 
-use std::collections::BTreeSet;
-
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
@@ -18,7 +16,6 @@ const NAME: usize = 200;
 /// When it is no ControllerRevision, which a test rules out.
 pub fn revision(
     deployment: &Deployment,
-    release: &BTreeSet<String>,
     number: i64,
     manifest: &Value,
 ) -> Result<ControllerRevision, serde_json::Error> {
@@ -34,7 +31,7 @@ pub fn revision(
             },
         },
         "revision": number,
-        "data": { "release": release, "replicaSet": manifest },
+        "data": { "replicaSet": manifest },
     }))
 }
 

@@ -70,6 +70,8 @@ pub struct Revision {
     pub release: BTreeSet<String>,
     /// The ReplicaSet.
     pub manifest: Value,
+    /// Whether the Deployment selects it, and so would know it for its own.
+    pub fits: bool,
 }
 
 /// One write for a gated Deployment.
@@ -89,8 +91,6 @@ pub enum Upkeep {
     },
     /// Keeps the ReplicaSet of a release that is complete.
     KeepRevision {
-        /// The images of its gated containers.
-        release: BTreeSet<String>,
         /// Its number.
         number: i64,
         /// The ReplicaSet.
@@ -163,7 +163,8 @@ fn while_held(gated: &Gated) -> Vec<Upkeep> {
 /// The release that served, where nothing of it is left to serve.
 fn lost(gated: &Gated, approved: &Approved) -> Option<Upkeep> {
     let there = gated.sets.iter().any(|set| is_approved(&set.release, approved));
-    let last = gated.revisions.iter().find(|revision| is_approved(&revision.release, approved))?;
+    let fit = |revision: &&Revision| revision.fits && is_approved(&revision.release, approved);
+    let last = gated.revisions.iter().find(fit)?;
     (gated.wanted > 0 && !there)
         .then(|| Upkeep::RestoreReplicaSet { manifest: last.manifest.clone(), replicas: gated.wanted })
 }
@@ -176,7 +177,6 @@ fn while_open(gated: &Gated) -> Vec<Upkeep> {
     let name = |manifest: &Value| manifest.pointer("/metadata/name").cloned();
     if newest.is_none_or(|newest| name(&newest.manifest) != name(&set.manifest)) {
         effects.push(Upkeep::KeepRevision {
-            release: set.release.clone(),
             number: newest.map_or(1, |newest| newest.number.saturating_add(1)),
             manifest: set.manifest.clone(),
         });
@@ -210,7 +210,7 @@ mod tests {
 
     fn kept(number: i64, image: &str) -> Revision {
         let set = set(image, 0);
-        Revision { seen: set.seen, number, release: set.release, manifest: set.manifest }
+        Revision { seen: set.seen, number, release: set.release, manifest: set.manifest, fits: true }
     }
 
     /// A Deployment whose template has `image`, with `a` approved.
@@ -264,6 +264,9 @@ mod tests {
         for (case, gated, expected) in cases {
             assert_eq!(says(&gated), expected, "{case}");
         }
+        let mut other = gated("b", vec![], vec![kept(1, "a")]);
+        other.revisions[0].fits = false;
+        assert_eq!(says(&other), "", "of another selector");
         let mut nobody = gated("b", vec![], vec![kept(1, "a")]);
         nobody.wanted = 0;
         assert_eq!(says(&nobody), "");

@@ -132,13 +132,14 @@ fn readable(run: &GuardedRun) -> Option<&MigrationRun> {
     run.0.as_ref().ok()
 }
 
+/// What the Deployment selects; none where that cannot be read, which the API server refuses.
+pub(super) fn selector(deployment: &Deployment) -> Option<Selector> {
+    deployment.spec.as_ref()?.selector.clone().try_into().ok()
+}
+
 /// The Deployment's ReplicaSets, as the API server has them now.
 pub(super) async fn sets(client: &Client, deployment: &Deployment) -> Result<Vec<ReplicaSet>, Error> {
-    let selector: Selector = match deployment.spec.as_ref().map(|spec| spec.selector.clone().try_into()) {
-        Some(Ok(selector)) => selector,
-        // The API server refuses such a selector; without one nothing is known to run.
-        None | Some(Err(_)) => return Ok(Vec::new()),
-    };
+    let Some(selector) = selector(deployment) else { return Ok(Vec::new()) };
     let api: Api<ReplicaSet> = Api::namespaced(client.clone(), &deployment.namespace().unwrap_or_default());
     let listed = api.list(&ListParams::default().labels_from(&selector)).await;
     let mut sets = listed.map_err(|error| Error::ReadTarget(Box::new(error), deployment.name_any()))?.items;

@@ -1,13 +1,12 @@
 //! A gated Deployment with its ReplicaSets and with what is kept of its releases.
 
-use std::collections::BTreeSet;
-
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
 use kube::api::ListParams;
+use kube::core::{Selector, SelectorExt};
 use kube::{Api, ResourceExt};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::targets::{release, sets};
+use super::targets::{release, selector, sets};
 use super::{Error, Observer};
 use crate::api::labels;
 use crate::decide::upkeep::{Gated, Revision, Seen, Set};
@@ -22,9 +21,9 @@ impl Observer {
         if self.watermarks.is_behind(deployment) {
             return Err(Error::Stale(deployment.name_any()));
         }
-        let (sets, revisions) = futures::try_join!(sets(&self.client, deployment), self.revisions(deployment))?;
         let workload = Workload::from(deployment);
         let names = workload.named_containers();
+        let (sets, revisions) = futures::try_join!(sets(&self.client, deployment), self.revisions(deployment, &names))?;
         let spec = deployment.spec.as_ref();
         let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
         Ok(Gated {
@@ -35,17 +34,19 @@ impl Observer {
             sets: sets.iter().map(|set| seen(set, &names)).collect(),
             revisions,
             enforcement: self.enforcement,
-            workload,
+            workload: workload.clone(),
         })
     }
 
-    async fn revisions(&self, deployment: &Deployment) -> Result<Vec<Revision>, Error> {
+    async fn revisions(&self, deployment: &Deployment, names: &[&str]) -> Result<Vec<Revision>, Error> {
         let name = deployment.name_any();
+        let selector = selector(deployment);
         let api: Api<ControllerRevision> =
             Api::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default());
         let params = ListParams::default().labels(&format!("{}={name}", labels::DEPLOYMENT));
         let listed = api.list(&params).await.map_err(|error| Error::ReadTarget(Box::new(error), name))?;
-        let mut revisions: Vec<Revision> = listed.items.iter().filter_map(revision).collect();
+        let mut revisions: Vec<Revision> =
+            listed.items.iter().filter_map(|kept| revision(kept, selector.as_ref(), names)).collect();
         revisions.sort_by_key(|revision| std::cmp::Reverse(revision.number));
         Ok(revisions)
     }
@@ -78,10 +79,16 @@ fn identity<K: kube::Resource>(object: &K) -> Seen {
     }
 }
 
-/// What is kept of a release; what somebody else has written there is nothing.
-fn revision(kept: &ControllerRevision) -> Option<Revision> {
-    let data = &kept.data.as_ref()?.0;
-    let images = data.get("release")?.as_array()?;
-    let release: BTreeSet<String> = images.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    Some(Revision { seen: identity(kept), number: kept.revision, release, manifest: data.get("replicaSet")?.clone() })
+/// What is kept of a release. Its images are read from what would be started, so nothing that somebody else has written beside
+/// it counts; what is no ReplicaSet is nothing.
+fn revision(kept: &ControllerRevision, selector: Option<&Selector>, names: &[&str]) -> Option<Revision> {
+    let manifest = kept.data.as_ref()?.0.get("replicaSet")?.clone();
+    let set: ReplicaSet = serde_json::from_value(manifest.clone()).ok()?;
+    Some(Revision {
+        seen: identity(kept),
+        number: kept.revision,
+        release: release(&set, names).into_iter().collect(),
+        manifest,
+        fits: selector.is_some_and(|selector| selector.matches(set.labels())),
+    })
 }
