@@ -58,6 +58,8 @@ pub(super) struct Run {
     pub validated: Option<u64>,
     pub mentioned: Option<String>,
     notice: bool,
+    /// Whether a migration without a name is under way.
+    under_way: bool,
     /// What the quoted log of the earlier failure says of its cause.
     pub earlier: Option<Reason>,
     /// Where the tool's account of a failure was last seen.
@@ -83,7 +85,7 @@ impl Run {
 
     /// Whether a migration was under way when the run ended.
     pub fn in_migration(&self) -> bool {
-        self.blamed.is_some() || self.at_work.is_some() || self.tool_code.as_deref() == Some("P3018")
+        self.under_way || self.blamed.is_some() || self.at_work.is_some() || self.tool_code.as_deref() == Some("P3018")
     }
 
     /// Whether an earlier failure is on record without anything that says why.
@@ -166,6 +168,11 @@ impl Engine {
             Says::Done if !quoting => {
                 self.run.alive = Some(at);
                 self.run.at_work = None;
+                return false;
+            }
+            Says::Underway if !quoting => {
+                self.run.alive = Some(at);
+                self.run.under_way = true;
                 return false;
             }
             Says::NoticeNext => {
@@ -373,7 +380,7 @@ fn is_silent(known: Option<&(codes::Width, Meaning)>) -> bool {
 }
 
 fn dialect(line: &str) -> Option<Dialect> {
-    let may = line.as_bytes().windows(2).any(|pair| matches!(pair, b"SQ" | b"Sq" | b"sq" | b"Ma" | b"r:"));
+    let may = line.as_bytes().windows(2).any(|pair| matches!(pair, b"SQ" | b"Sq" | b"sq" | b"Ma" | b"r:" | b"(c"));
     if !may {
         return None;
     }
@@ -385,6 +392,7 @@ fn dialect(line: &str) -> Option<Dialect> {
         ("Error Number:", Some(Dialect::SqlServer)),
         ("SQLite", Some(Dialect::Sqlite)),
         ("sqlite", Some(Dialect::Sqlite)),
+        ("returned from database: (code: ", Some(Dialect::Sqlite)),
     ];
     MARKS.iter().find(|(mark, _)| line.contains(mark)).and_then(|(_, dialect)| *dialect)
 }

@@ -20,6 +20,8 @@ pub enum Says {
     Starts,
     /// Something of the tool's own: it was alive here; `name` is the migration at work.
     Works,
+    /// A migration is under way, whose name the tool does not print.
+    Underway,
     /// The tool begins the account of its failure: what an earlier heading said is forgotten.
     Opens,
     /// From here on the database's or the author's words follow: no heading in them is the tool's.

@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Cause, Clean, Done, Empty, Heads, Opens, Pending, Vague, Works};
+use Says::{Cause, Clean, Done, Empty, Heads, Opens, Pending, Underway, Vague, Works};
 
 /// What is known of it.
 pub static DBMATE: ToolTable = ToolTable {
@@ -25,6 +25,8 @@ static RULES: &[Rule] = &[
     rule("Pending:", r"^Pending: [1-9]\d*$", Pending),
     rule("no migration files found", "", Empty),
     rule("Error:", r"^Error: ", Opens),
+    // "Applied" is said before the commit; what cannot connect in the first place says so.
+    rule("connection", r"^Error: (?:driver: bad|invalid) connection$", Underway),
     rule("could not find migrations directory", "", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("unsupported driver", "", Heads(Reason::INVALID_URL)),
     rule("invalid url, have you set", "", Heads(Reason::MISSING_ENV)),
