@@ -8,9 +8,9 @@ use super::rules::{RuleSet, Says};
 use super::scan::{Reader, Stream};
 use super::tool::Tool;
 
-/// Whether a literal belongs to nobody, as `Error:` does.
+/// Whether a literal belongs to nobody, as `Error:` and the system's own words do.
 fn is_anybodys(needle: &str) -> bool {
-    needle.len() <= 6 && needle.ends_with(':')
+    needle.len() <= 6 && needle.ends_with(':') || needle == "no such file or directory"
 }
 
 /// The tool whose own lines occur most in the text; [`Tool::Custom`] where none does.

@@ -64,7 +64,8 @@ pub enum Width {
 
 /// What a printed code means: a SQLSTATE, a number, a symbolic name or the name of a driver's exception.
 pub fn read(code: &str, dialect: Option<Dialect>) -> Option<(Width, Meaning)> {
-    let exact = |meaning| (Width::Exact, meaning);
+    let width = if sqlite::is_family(code) { Width::Broad } else { Width::Exact };
+    let exact = |meaning| (width, meaning);
     if let Ok(value) = code.parse::<i32>() {
         if sqlstate::is_shaped(code) {
             return sqlstate::broad(code)

@@ -29,6 +29,11 @@ pub fn lookup(code: i32) -> Option<Meaning> {
     Some(Meaning::Cause(reason))
 }
 
+/// Whether a code is that of every broken constraint, whichever it was.
+pub fn is_family(code: &str) -> bool {
+    matches!(code, "19" | "SQLITE_CONSTRAINT")
+}
+
 /// What a symbolic name such as `SQLITE_CONSTRAINT_UNIQUE` means.
 pub fn by_name(name: &str) -> Option<Meaning> {
     let rest = name.strip_prefix("SQLITE_")?;

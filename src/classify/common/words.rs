@@ -3,14 +3,15 @@
 use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 
-use Says::{Nothing, Text};
+use Says::{Cause, Nothing, Text};
 
 /// PostgreSQL, MySQL and MariaDB, SQL Server, SQLite.
 pub static WORDS: &[Rule] = &[
     // Consequences.
     rule("current transaction is aborted", "", Nothing),
     rule("See previous errors", "", Nothing),
-    // Connections.
+    // Connections. PyMySQL gives a name that cannot be resolved the number of a host that does not answer.
+    rule("(2003, ", r#"\(2003, ["']Can't connect to MySQL server on '[^']*' \(\[Errno -\d+\] "#, Cause(Reason::DNS)),
     rule("Can't reach database server", "", Text(Reason::UNREACHABLE)),
     rule("could not connect to server", "", Text(Reason::UNREACHABLE)),
     rule(
@@ -48,6 +49,9 @@ pub static WORDS: &[Rule] = &[
     rule("server closed the connection unexpectedly", "", Text(Reason::CONNECTION_CLOSED)),
     rule("Server has closed the connection", "", Text(Reason::CONNECTION_CLOSED)),
     rule("Connection terminated", r"Connection terminated(?: unexpectedly| due to)", Text(Reason::CONNECTION_CLOSED)),
+    rule("driver: bad connection", "", Text(Reason::CONNECTION_CLOSED)),
+    rule("invalid connection", r"(?:^|: )invalid connection\)?$", Text(Reason::CONNECTION_CLOSED)),
+    rule("Connection lost: The server closed", "", Text(Reason::CONNECTION_CLOSED)),
     rule("Lost connection to", r"Lost connection to (?:MySQL|MariaDB|server)", Text(Reason::CONNECTION_CLOSED)),
     rule("server has gone away", "", Text(Reason::CONNECTION_CLOSED)),
     rule("Connection was killed", "", Text(Reason::SESSION_ENDED)),
@@ -95,6 +99,18 @@ pub static WORDS: &[Rule] = &[
     rule("permission was denied on", "", Text(Reason::INSUFFICIENT_PRIVILEGE)),
     rule("attempt to write a readonly database", "", Text(Reason::INSUFFICIENT_PRIVILEGE)),
     rule("unable to open database file", "", Text(Reason::INSUFFICIENT_PRIVILEGE)),
+    // The URL, as the languages' own parsers refuse it: Go, Node, Python.
+    rule(
+        "parse \"",
+        r#"\bparse "[^"]*": (?:invalid |missing |net/url: |first path segment )"#,
+        Text(Reason::INVALID_URL),
+    ),
+    rule("Invalid URL", r"TypeError(?: \[ERR_INVALID_URL\])?: Invalid URL", Text(Reason::INVALID_URL)),
+    rule("unknown port", r"\blookup tcp/\S+: unknown port", Text(Reason::INVALID_URL)),
+    rule("Unable to parse URL", r"Unable to parse URL jdbc:", Text(Reason::INVALID_URL)),
+    rule("for connection option", r#"invalid integer value "[^"]*" for connection option"#, Text(Reason::INVALID_URL)),
+    rule("in connection info string", r#"missing "=" after .* in connection info string"#, Text(Reason::INVALID_URL)),
+    rule("Port could not be cast to integer", "", Text(Reason::INVALID_URL)),
     // The database's name.
     rule("database \"", r#"database "[^"]*" does not exist"#, Text(Reason::DATABASE_MISSING)),
     rule("Unknown database", r"Unknown database '", Text(Reason::DATABASE_MISSING)),
@@ -147,6 +163,7 @@ pub static WORDS: &[Rule] = &[
     rule("Truncated incorrect", "", Text(Reason::INVALID_CAST)),
     rule("Conversion failed when converting", "", Text(Reason::INVALID_CAST)),
     rule("Error converting data type", "", Text(Reason::INVALID_CAST)),
+    rule("cannot store", r"cannot store \w+ value in \w+ column", Text(Reason::INVALID_CAST)),
     rule("datatype mismatch", r"(?i)(?:error|exception|sqlite).*datatype mismatch", Text(Reason::INVALID_CAST)),
     // Timeouts and locks.
     rule("canceling statement due to lock timeout", "", Text(Reason::LOCK_TIMEOUT)),

@@ -34,6 +34,11 @@ static RULES: &[Rule] = &[
     rule("No 'script_location' key found", "", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("Path doesn't exist", r"Path doesn't exist: ", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("Could not parse", r"Could not parse (?:SQLAlchemy|rfc1738) URL", Heads(Reason::INVALID_URL)),
+    rule(
+        "sqlalchemy/engine/url.py",
+        r"/sqlalchemy/engine/url\.py.?, line \d+, in _?parse_",
+        Heads(Reason::INVALID_URL),
+    ),
     rule("Can't load plugin: sqlalchemy.dialects", "", Heads(Reason::INVALID_URL)),
     rule("unrecognized arguments", r"^alembic: error: ", Heads(Reason::WRONG_COMMAND)),
     rule("KeyError:", r"^KeyError: '(?:[A-Z][A-Z0-9_]+|sqlalchemy\.url|url)'", Heads(Reason::MISSING_ENV)),

@@ -23,7 +23,10 @@ static RULES: &[Rule] = &[
     rule("[ ] ", r"^\s*\[ \] \d", Pending),
     rule("[X] ", r"^\s*\[X\] \d", Works),
     rule("Failed to run", r"Failed to run (?<name>\d\S*) with: ", Opens),
-    rule("Failed to run migrations", "", Opens),
+    rule("Failed to run migrations", r"Failed to run migrations(?::? *$|: (?:[^C]|C[^a]))", Opens),
+    // SQLite had rolled back by itself, and the log of the statement alone says why.
+    rule("diesel::database", r"^ERROR diesel::database: Failed to execute query .* err=", Opens),
+    rule("Failed to run migrations", r"Failed to run migrations: Cannot perform this operation outside of", Inside),
     rule("Failed with:", r"^Failed with: ", Inside),
     rule("Could not connect to database via", "", Opens),
     rule("The --database-url argument must be passed", "", Heads(Reason::MISSING_ENV)),

@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Blames, Cause, Empty, Heads, Nothing, Opens, Pending, Vague, Works};
+use Says::{Applied, Blames, ByCode, Cause, Empty, Heads, Nothing, Opens, Pending, Vague, Works};
 
 /// What is known of it.
 pub static GOOSE: ToolTable = ToolTable {
@@ -19,7 +19,12 @@ pub static GOOSE: ToolTable = ToolTable {
 };
 
 static RULES: &[Rule] = &[
-    rule("goose_db_version", r"relation .{0,3}goose_db_version.{0,3} does not exist", Nothing),
+    // Its own table is looked for before it is made: what counts is why it could not be made.
+    rule(
+        "goose_db_version",
+        r"relation .{0,3}goose_db_version.{0,3} does not exist(?: \(SQLSTATE 42P01\))?\s*$",
+        Nothing,
+    ),
     rule("OK ", r"^OK\s+(?:\S+) \(", Works),
     rule("no migrations to run", r"^(?:goose: )?no migrations to run", Applied),
     rule(
@@ -34,13 +39,24 @@ static RULES: &[Rule] = &[
         r"(?:^|: )no migration files found|^goose run: .*no migrations? (?:files )?found",
         Empty,
     ),
+    // Every account of a failure, but not "no migration files found".
+    rule("goose run:", r"^goose run: (?:[^n]|n[^o]|no[^ ])", Opens),
     rule("goose run:", r"^goose run: (?:ERROR )?(?<name>\d\S*\.(?:sql|go)): ", Opens),
-    rule("goose run:", r"^goose run: (?:error: )?(?:failed|ERROR|partial)", Opens),
     rule("goose:", r"^goose: (?:failed|error)", Opens),
+    rule(
+        "goose_db_version",
+        r"goose_db_version.{0,3} does not exist \(SQLSTATE 42P01\); ERROR: .*\(SQLSTATE (?<state>[0-9A-Z]{5})\)",
+        ByCode,
+    ),
+    rule(
+        "goose_db_version",
+        r"goose_db_version.{0,3} doesn't exist; Error (?<code>\d{4}) \((?<state>[0-9A-Z]{5})\): ",
+        ByCode,
+    ),
     rule("partial migration error", r"partial migration error \(type:\w+,version:(?<name>\d+)\)", Blames),
     rule("ERROR ", r"\bERROR (?<name>\d\S*\.(?:sql|go)): failed to run", Blames),
     rule("missing migrations before current version", "", Heads(Reason::HISTORY_MISMATCH)),
-    rule("missing (out-of-order)", "", Heads(Reason::HISTORY_MISMATCH)),
+    rule("missing (out-of-order)", r"\d+ missing \(out-of-order\) migration", Heads(Reason::HISTORY_MISMATCH)),
     rule("failed to parse SQL migration file", "", Cause(Reason::SYNTAX_ERROR)),
     rule("unexpected unfinished SQL query", "", Cause(Reason::SYNTAX_ERROR)),
     rule(
@@ -54,6 +70,7 @@ static RULES: &[Rule] = &[
         r"goose run: .*(?:unknown driver|unsupported driver)|unknown dialect",
         Heads(Reason::INVALID_URL),
     ),
-    rule("failed to parse as", r"cannot parse `|failed to parse as (?:DSN|URL|keyword)", Heads(Reason::INVALID_URL)),
+    rule("cannot parse `", r"^goose run: .*cannot parse `", Heads(Reason::INVALID_URL)),
+    rule("failed to parse as", r"failed to parse as (?:DSN|URL|keyword)", Heads(Reason::INVALID_URL)),
     rule("Usage: goose", r"^Usage: goose ", Vague(Reason::WRONG_COMMAND)),
 ];

@@ -41,11 +41,21 @@ static RULES: &[Rule] = &[
     rule("but is now:", r"(?<name>\S+::\S+::\S+) was: \S+ but is now: ", Blames),
     rule("had duplicate identifiers", "", Cause(Reason::INVALID_SCHEMA)),
     rule("was not found in the configured search path", "", Heads(Reason::SCHEMA_FILE_MISSING)),
-    rule("does not exist", r"(?i)(?:changelog|file) \S+ does not exist", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule(
+        "does not exist",
+        r"(?i)(?:changelog|file) \S+ does not exist|^unexpected error running liquibase: \S+\.(?:ya?ml|xml|json|sql) does not exist$",
+        Heads(Reason::SCHEMA_FILE_MISSING),
+    ),
     rule(
         "Error parsing",
         r"(?i)error parsing .*(?:\.xml|\.ya?ml|\.json|changelog|line \d+)",
         Heads(Reason::INVALID_SCHEMA),
+    ),
+    // Its own tables are looked for and made while the changelog is read.
+    rule(
+        "Error parsing",
+        r"(?i)error parsing .* : (?:An error occurred while attempting to|liquibase\.exception\.DatabaseException: )",
+        Opens,
     ),
     rule("Syntax error in file", "", Heads(Reason::INVALID_SCHEMA)),
     rule("Unknown change type", "", Heads(Reason::INVALID_SCHEMA)),
@@ -53,6 +63,8 @@ static RULES: &[Rule] = &[
     rule("Missing required argument", r"(?i)missing required (?:argument|option)", Heads(Reason::MISSING_ENV)),
     rule("Invalid argument", r"(?i)^(?:Error: )?Invalid argument '--(?:url|changelog)", Heads(Reason::MISSING_ENV)),
     rule("Unexpected argument", r"(?i)^unexpected argument\(s\)", Heads(Reason::WRONG_COMMAND)),
-    rule("Connection could not be created to", "", Opens),
+    // The details above it name the class of the exception, which its own sentence leaves out.
+    rule("Exception Details", r"^ERROR: Exception Details$", Opens),
+    rule("Connection could not be created to", "", Inside),
     rule("Precondition", r"(?i)preconditions? failed", Heads(Reason::CHECK_VIOLATION)),
 ];

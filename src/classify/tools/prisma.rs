@@ -199,6 +199,7 @@ static RULES: &[Rule] = &[
         Heads(Reason::SCHEMA_FILE_MISSING),
     ),
     rule("Could not find a schema.prisma", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("Could not load schema from", r"^(?:Error: )?Could not load schema from ", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("Could not load `--schema`", "", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("datasource.url property is required", "", Heads(Reason::MISSING_ENV)),
     rule("datasource property is required in your Prisma config", "", Heads(Reason::MISSING_ENV)),
@@ -225,7 +226,8 @@ static RULES: &[Rule] = &[
     rule("write UNKNOWN", r"^(?:Error: )?write UNKNOWN", Heads(Reason::TOOL_CRASHED)),
     rule("EPERM: operation not permitted, rename", r"(?<code>EPERM): operation", Heads(Reason::ENGINE_MISSING)),
     rule("engine error:", r"^Error: (?:Schema|Migration) engine error:", Opens),
-    rule("External error id#", "", Vague(Reason::CONNECTION_CLOSED)),
+    // Outside of a migration the number stands for anything that a driver throws.
+    rule("External error id#", r"^External error id#", Vague(Reason::CONNECTION_CLOSED)),
     // Version 8.
     rule("DRIVER.CONNECTION_FAILED", r"\b(?<code>DRIVER\.CONNECTION_FAILED)\b", Heads(Reason::UNREACHABLE)),
     rule("CONTRACT.MARKER_READ_FAILED", r"\b(?<code>CONTRACT\.MARKER_READ_FAILED)\b", Heads(Reason::UNREACHABLE)),

@@ -46,7 +46,13 @@ static RULES: &[Rule] = &[
     ),
     rule("DATABASE_URL", r"DATABASE_URL`?,? must be set", Heads(Reason::MISSING_ENV)),
     rule("no driver found for URL scheme", "", Heads(Reason::INVALID_URL)),
+    rule(
+        "error with configuration:",
+        r"error with configuration: (?:invalid (?:port|domain|IP|international)|empty host|relative URL)",
+        Heads(Reason::INVALID_URL),
+    ),
     rule("relative URL without a base", "", Heads(Reason::INVALID_URL)),
     rule("while resolving migrations", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("got 0 bytes at EOF", "", Text(Reason::CONNECTION_CLOSED)),
     rule("PoolTimedOut", "", Text(Reason::UNREACHABLE)),
 ];

@@ -20,6 +20,8 @@ pub static TYPEORM: ToolTable = ToolTable {
 
 static RULES: &[Rule] = &[
     rule("query:", r"^query: ", Nothing),
+    // What is undone after a failure, and what fails then, is a consequence.
+    rule("query failed: ROLLBACK", r"^query failed: ROLLBACK", Nothing),
     rule("query failed:", r"^query failed: ", Opens),
     rule("migrations are already loaded in the database", "", Works),
     rule("No migrations are pending", r"^No migrations are pending", Applied),
