@@ -23,7 +23,8 @@ pub fn broad(state: &str) -> Option<Meaning> {
     let reason = match state {
         "42S02" | "42S22" | "42S12" => Reason::MISSING_OBJECT,
         "42S01" | "42S21" | "42S11" => Reason::DUPLICATE_OBJECT,
-        "08S01" => Reason::CONNECTION_CLOSED,
+        "08S01" | "08000" => Reason::CONNECTION_CLOSED,
+        "08004" => Reason::UNREACHABLE,
         "23000" => Reason::CHECK_VIOLATION,
         "42000" | "21S01" | "21S02" => Reason::SYNTAX_ERROR,
         "22007" | "01000" => Reason::INVALID_CAST,

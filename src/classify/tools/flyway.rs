@@ -39,8 +39,12 @@ static RULES: &[Rule] = &[
     ),
     rule("Migration of schema", r"^(?:ERROR: )?Migration of schema .* failed!", Inside),
     rule("Location", r"^Location\s+: \S*?(?<name>[^/\\\s]+) \(", Mentions),
-    // PostgreSQL's driver has one state for every connection that fails, and its own words come before anybody else's.
-    rule("Unknown host", r"^Message\s+: The connection attempt failed\. Unknown host \S+$", Cause(Reason::DNS)),
+    // The drivers have one state for every connection that fails, and their own words come before anybody else's.
+    rule(
+        "Unknown host",
+        r"^Message\s+: (?:The connection attempt failed|Socket fail to connect to \S+)\. (?:\S+: )?Unknown host \S+$",
+        Cause(Reason::DNS),
+    ),
     rule("Message", r"^Message\s+: ", Quotes),
     rule("Unable to obtain connection from database", "", Opens),
     rule("Unable to obtain table lock", "", Heads(Reason::ADVISORY_LOCK_TIMEOUT)),

@@ -35,6 +35,7 @@ static RULES: &[Rule] = &[
     rule("Change Set", r"Change ?Set (?<name>\S+::\S+::\S+) failed", Blames),
     rule("Unexpected error running Liquibase", r"(?i)^(?:ERROR: )?Unexpected error running Liquibase: ", Inside),
     rule("Exception Primary Reason", "", Inside),
+    rule("Exception Primary Class", r"^ERROR: Exception Primary Class:\s+UnknownHostException$", Cause(Reason::DNS)),
     rule("Could not acquire change log lock", "", Heads(Reason::STALE_LOCK)),
     rule("Validation Failed", r"(?i)\bValidation Failed:", Heads(Reason::HISTORY_MISMATCH)),
     rule(" check sum", r"^\s*\d+ change ?sets? check sum", Cause(Reason::HISTORY_MISMATCH)),
