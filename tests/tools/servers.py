@@ -54,6 +54,17 @@ class Server:
             holder.wait()
         self.holders.clear()
 
+    def fill(self, holder, probe):
+        """Takes connections until the server has none left; some may still be those of sessions that are ending."""
+
+        def full():
+            if b"oo many" in subprocess.run(probe, capture_output=True, check=False).stderr:
+                return True
+            self.hold(*holder)
+            return False
+
+        wait_until("no connection left", full)
+
     def stop(self):
         self.release()
         if self.process:
@@ -127,11 +138,7 @@ class Postgres(Server):
                 run("chown", "postgres", str(path))
                 self.admin(f"CREATE TABLESPACE small LOCATION '{path}'", "GRANT CREATE ON TABLESPACE small TO app", database="postgres")
         if situation == "too-many-connections":
-            free = self.connections - int(self.admin("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")) + 1
-            for _ in range(free):
-                self.hold(*self.admin_command("postgres", "SELECT pg_sleep(120)"))
-            full = lambda: b"too many" in subprocess.run(self.admin_command("postgres", "SELECT 1"), capture_output=True).stderr
-            wait_until("the connections", full)
+            self.fill(self.admin_command("postgres", "SELECT pg_sleep(120)"), self.admin_command("postgres", "SELECT 1"))
 
     def count(self, what):
         return int(self.admin(f"SELECT count(*) FROM {what}"))
@@ -206,10 +213,7 @@ class MariaDb(Server):
         if situation == "too-many-connections":
             # Not as root: one connection is kept for an administrator, who has to end the others.
             other = ["mariadb", "--no-defaults", "-u", "holder", f"--socket={self.top}/s", "-e"]
-            for _ in range(self.connections + 4):
-                self.hold(*other, "DO SLEEP(120)")
-            full = lambda: b"oo many" in subprocess.run([*other, "SELECT 1"], capture_output=True).stderr
-            wait_until("the connections", full)
+            self.fill([*other, "DO SLEEP(120)"], [*other, "SELECT 1"])
 
     def count(self, what):
         return int(self.admin(f"SELECT count(*) FROM information_schema.{what}"))
