@@ -1,0 +1,279 @@
+//! Reads what the real tools printed (`tests/tools/recorded`) and compares with what was provoked. No tool, no database, no
+//! network: `make fixtures` records again.
+//!
+//! `WRITE_DOCS=1` makes it write the tables of docs/tools.md instead of comparing them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sluice::classify::{Class, Classifier, Ending, Outcome, Reason, Step, Tool, Verdict};
+
+const TOP: &str = env!("CARGO_MANIFEST_DIR");
+const LARGEST: usize = 16 * 1024;
+const SUCCEEDED: &str = "Succeeded";
+
+/// One directory of recordings: a tool on a database.
+#[derive(Deserialize)]
+struct Manifest {
+    tool: String,
+    version: String,
+    beside: String,
+    database: String,
+    situations: Map<String, Value>,
+}
+
+/// What is provoked, in the order of the table.
+#[derive(Deserialize)]
+struct Situation {
+    name: String,
+    what: String,
+    expected: BTreeMap<String, Vec<String>>,
+}
+
+/// One recording, or why there is none.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Cell {
+    exit: Option<i32>,
+    #[serde(default)]
+    expected: Vec<String>,
+    untold: Option<String>,
+    not_reached: Option<String>,
+}
+
+struct Recording {
+    path: PathBuf,
+    tool: Tool,
+    cell: Cell,
+    log: Vec<u8>,
+}
+
+impl Recording {
+    fn read_as(&self, tool: Tool, ending: Ending) -> Verdict {
+        let mut classifier = Classifier::new(tool, Step::Migrate);
+        classifier.push(&self.log);
+        classifier.finish(ending)
+    }
+
+    fn ended(&self) -> Ending {
+        Ending::Exited(self.cell.exit.unwrap())
+    }
+
+    fn succeeded(&self) -> bool {
+        self.cell.expected == [SUCCEEDED]
+    }
+
+    /// What is wrong with a reading.
+    fn fault(&self, verdict: &Verdict) -> Option<String> {
+        let right = match &verdict.reason {
+            None => (self.succeeded() && verdict.outcome == Outcome::Succeeded) || self.cell.untold.is_some(),
+            Some(reason) => {
+                let named = self.cell.expected.iter().any(|name| name == reason.as_str());
+                named || self.cell.untold.is_some() && *reason == Reason::MIGRATION_FAILED
+            }
+        };
+        let failed = verdict.outcome == Outcome::Failed && !self.succeeded();
+        let fits = right && (failed || verdict.outcome == Outcome::Succeeded && self.succeeded());
+        let said = || match (&verdict.reason, verdict.class) {
+            (Some(reason), _) => format!("{} {reason}", verdict.outcome),
+            (None, class) => format!("{} {}", verdict.outcome, class.map_or(String::new(), |class| class.to_string())),
+        };
+        let name = self.path.strip_prefix(recorded()).unwrap().display();
+        (!fits).then(|| format!("{name}: read as {}, provoked was {:?}", said(), self.cell.expected))
+    }
+}
+
+fn recorded() -> PathBuf {
+    Path::new(TOP).join("tests/tools/recorded")
+}
+
+fn manifests() -> Vec<(PathBuf, Manifest)> {
+    let mut found: Vec<_> = fs::read_dir(recorded()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    found.retain(|path| path.join("manifest.json").exists());
+    found.sort();
+    let read = |path: &Path| serde_json::from_str(&fs::read_to_string(path.join("manifest.json")).unwrap()).unwrap();
+    found.into_iter().map(|path| (path.clone(), read(&path))).collect()
+}
+
+fn cell(manifest: &Manifest, name: &str) -> Option<Cell> {
+    manifest.situations.get(name).map(|value| serde_json::from_value(value.clone()).unwrap())
+}
+
+fn recordings() -> Vec<Recording> {
+    let mut found = Vec::new();
+    for (directory, manifest) in manifests() {
+        let tool = manifest.tool.parse().unwrap();
+        for name in manifest.situations.keys() {
+            let cell = cell(&manifest, name).unwrap();
+            if cell.exit.is_some() {
+                let path = directory.join(format!("{name}.log"));
+                let log = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                found.push(Recording { path, tool, cell, log });
+            }
+        }
+    }
+    assert!(found.len() > 600, "the recordings are not where they were");
+    found
+}
+
+fn none(faults: Vec<String>) {
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn every_recording_is_read_as_what_was_provoked() {
+    none(
+        recordings()
+            .iter()
+            .filter_map(|recording| recording.fault(&recording.read_as(recording.tool, recording.ended())))
+            .collect(),
+    );
+}
+
+#[test]
+fn no_failure_is_read_as_a_success_whatever_is_known_of_it() {
+    let mut faults = Vec::new();
+    for recording in recordings().iter().filter(|recording| !recording.succeeded()) {
+        // What a tool had printed when it was killed is what a success prints so far: only the ending tells.
+        let killed = recording.path.ends_with("process-killed.log");
+        let known: &[_] = if killed { &[recording.ended()] } else { &[recording.ended(), Ending::NotGiven] };
+        for tool in [recording.tool, Tool::guess(&recording.log), Tool::Custom] {
+            for ending in known.iter().copied().chain([Ending::Unknown]) {
+                if recording.read_as(tool, ending).outcome == Outcome::Succeeded {
+                    faults.push(format!("{} as {tool}, {ending:?}", recording.path.display()));
+                }
+            }
+        }
+    }
+    none(faults);
+}
+
+#[test]
+fn a_guessed_tool_gives_the_same_class_or_none() {
+    let wrong = |recording: &&Recording| {
+        let named = recording.read_as(recording.tool, recording.ended());
+        let guessed = recording.read_as(Tool::guess(&recording.log), recording.ended());
+        guessed.class != named.class && !matches!(guessed.class, None | Some(Class::Unknown))
+    };
+    none(
+        recordings().iter().filter(wrong).map(|r| format!("{} as {}", r.path.display(), Tool::guess(&r.log))).collect(),
+    );
+}
+
+#[test]
+fn recordings_are_small_whole_and_of_no_machine() {
+    let mut faults = Vec::new();
+    for (directory, manifest) in manifests() {
+        for situation in situations().iter().filter(|situation| !manifest.situations.contains_key(&situation.name)) {
+            faults.push(format!("{} lacks {}", directory.display(), situation.name));
+        }
+        let named = |file: &str| cell(&manifest, file).is_some_and(|cell| cell.exit.is_some());
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+            if path.extension().is_some_and(|end| end == "log") && !named(&stem) {
+                faults.push(format!("{} is in no manifest", path.display()));
+            }
+        }
+    }
+    for recording in recordings() {
+        let text = String::from_utf8_lossy(&recording.log);
+        if recording.log.len() > LARGEST {
+            faults.push(format!("{} is too large", recording.path.display()));
+        }
+        for of_machine in ["/work/", ".cache/", "/tmp/tmp", ".pyenv", "/root/go", "work-"] {
+            if text.contains(of_machine) {
+                faults.push(format!("{} holds {of_machine}", recording.path.display()));
+            }
+        }
+        if recording.cell.expected.iter().any(|name| name != SUCCEEDED && Reason::find(name).is_none()) {
+            faults.push(format!("{}: {:?} is no reason", recording.path.display(), recording.cell.expected));
+        }
+    }
+    none(faults);
+}
+
+fn situations() -> Vec<Situation> {
+    serde_json::from_str(&fs::read_to_string(recorded().join("situations.json")).unwrap()).unwrap()
+}
+
+/// One table for a database, and below it why cells are empty or silent.
+fn table(kind: &str, situations: &[Situation]) -> String {
+    let all: Vec<_> = manifests().into_iter().filter(|(path, _)| path.to_string_lossy().ends_with(kind)).collect();
+    let mut notes: Vec<String> = Vec::new();
+    let mut note = |text: String| {
+        let at = notes.iter().position(|known| *known == text).unwrap_or_else(|| {
+            notes.push(text);
+            notes.len() - 1
+        });
+        format!("({})", at + 1)
+    };
+    let mut lines = vec![format!(
+        "| situation | expected | {} |",
+        all.iter().map(|(_, m)| m.tool.as_str()).collect::<Vec<_>>().join(" | ")
+    )];
+    lines.push(format!("|---|---|{}", "---|".repeat(all.len())));
+    for situation in situations {
+        let cells = all.iter().map(|(_, manifest)| match cell(manifest, &situation.name) {
+            None => "?".to_owned(),
+            Some(Cell { not_reached: Some(why), .. }) => format!("– {}", note(why)),
+            Some(Cell { untold: Some(why), .. }) => format!("silent {}", note(why)),
+            Some(cell) if cell.expected == situation.expected[kind] => "yes".to_owned(),
+            Some(cell) => cell.expected.join(" or "),
+        });
+        let cells: Vec<_> = cells.collect();
+        lines.push(format!(
+            "| {} | {} | {} |",
+            situation.name,
+            situation.expected[kind].join(" or "),
+            cells.join(" | ")
+        ));
+    }
+    let total = all.len() * situations.len();
+    let reached = all
+        .iter()
+        .flat_map(|(_, m)| situations.iter().filter_map(|s| cell(m, &s.name)))
+        .filter(|cell| cell.exit.is_some());
+    lines.push(format!("\nReached: {} of {total}.\n", reached.count()));
+    lines.extend(notes.iter().enumerate().map(|(at, text)| format!("{}. {text}", at + 1)));
+    lines.join("\n")
+}
+
+fn tables() -> String {
+    let situations = situations();
+    let mut parts = vec!["| tool | version | beside it | databases |\n|---|---|---|---|".to_owned()];
+    let all = manifests();
+    let names: BTreeSet<&str> = all.iter().map(|(_, manifest)| manifest.tool.as_str()).collect();
+    for name in names {
+        let of: Vec<_> = all.iter().map(|(_, manifest)| manifest).filter(|manifest| manifest.tool == name).collect();
+        let databases: Vec<_> = of.iter().map(|manifest| manifest.database.as_str()).collect();
+        parts.push(format!("| {name} | {} | {} | {} |", of[0].version, of[0].beside, databases.join(", ")));
+    }
+    parts.push("\n| situation | what is provoked |\n|---|---|".to_owned());
+    parts.extend(situations.iter().map(|situation| format!("| {} | {} |", situation.name, situation.what)));
+    for (kind, title) in [("postgres", "PostgreSQL"), ("mariadb", "MariaDB"), ("sqlite", "SQLite")] {
+        if all.iter().any(|(path, _)| path.to_string_lossy().ends_with(kind)) {
+            parts.push(format!("\n### {title}\n\n{}", table(kind, &situations)));
+        }
+    }
+    parts.join("\n")
+}
+
+#[test]
+fn the_document_says_what_is_recorded() {
+    const MARKS: (&str, &str) = ("<!-- recorded:begin -->\n", "<!-- recorded:end -->");
+    let path = Path::new(TOP).join("docs/tools.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(MARKS.0).unwrap();
+    let (_, after) = rest.split_once(MARKS.1).unwrap();
+    let right = format!("{before}{}{}\n{}{after}", MARKS.0, tables(), MARKS.1);
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        fs::write(&path, right).unwrap();
+    } else {
+        assert!(text == right, "docs/tools.md is out of date: WRITE_DOCS=1 cargo test --locked --test fixtures");
+    }
+}
