@@ -31,7 +31,7 @@ pub static SYSTEM: &[Rule] = &[
     rule("could not translate host name", "", Hint(Reason::DNS)),
     rule("failed to lookup address information", "", Hint(Reason::DNS)),
     rule("UnknownHostException", "", Hint(Reason::DNS)),
-    rule("Unknown MySQL server host", "", Hint(Reason::DNS)),
+    rule("server host", r"Unknown (?:MySQL |MariaDB )?server host '", Hint(Reason::DNS)),
     rule("connection reset by peer", "", Hint(Reason::CONNECTION_CLOSED)),
     rule("broken pipe", "", Hint(Reason::CONNECTION_CLOSED)),
     rule(
@@ -53,7 +53,8 @@ pub static SYSTEM: &[Rule] = &[
     rule("ERR_MODULE_NOT_FOUND", "", Hint(Reason::ENGINE_MISSING)),
     rule("ModuleNotFoundError", "", Hint(Reason::ENGINE_MISSING)),
     rule("No module named", "", Hint(Reason::ENGINE_MISSING)),
-    rule("LoadError", r"cannot load such file|\(LoadError\)", Hint(Reason::ENGINE_MISSING)),
+    rule("(LoadError)", "", Hint(Reason::ENGINE_MISSING)),
+    rule("cannot load such file", "", Hint(Reason::ENGINE_MISSING)),
     rule("error while loading shared libraries", "", Hint(Reason::ENGINE_MISSING)),
     rule("Could not load file or assembly", "", Hint(Reason::ENGINE_MISSING)),
     rule("You must install or update .NET", "", Hint(Reason::ENGINE_MISSING)),

@@ -156,6 +156,7 @@ pub static WORDS: &[Rule] = &[
         r"(?i)(?:integer|numeric field|value|bigint|smallint).* (?:overflow|out of range)|Out of range value",
         Text(Reason::VALUE_OUT_OF_RANGE),
     ),
+    rule("integer overflow", "", Text(Reason::VALUE_OUT_OF_RANGE)),
     rule("numeric field overflow", "", Text(Reason::VALUE_OUT_OF_RANGE)),
     rule("Arithmetic overflow", "", Text(Reason::VALUE_OUT_OF_RANGE)),
     rule("division by zero", "", Text(Reason::VALUE_OUT_OF_RANGE)),
@@ -268,11 +269,8 @@ pub static WORDS: &[Rule] = &[
     rule("Cannot add a NOT NULL column with default value NULL", "", Text(Reason::NOT_NULL_VIOLATION)),
     rule("Cannot add a ", r"Cannot add a (?:UNIQUE|PRIMARY KEY) column", Text(Reason::INCOMPATIBLE_OPERATION)),
     rule("has no column named", "", Text(Reason::MISSING_OBJECT)),
-    rule(
-        "values for",
-        r"\d+ values for \d+ columns|has \d+ columns but \d+ values",
-        Text(Reason::INCOMPATIBLE_OPERATION),
-    ),
+    rule("values for", r"\d+ values for \d+ columns", Text(Reason::INCOMPATIBLE_OPERATION)),
+    rule("columns but", r"has \d+ columns but \d+ values", Text(Reason::INCOMPATIBLE_OPERATION)),
     rule("Column count doesn't match", "", Text(Reason::INCOMPATIBLE_OPERATION)),
     // A server's ERROR whose words are not known: the author's own, most often.
     rule("ERROR:", r"(?:^|: )ERROR:  ", Says::Vague(Reason::MIGRATION_FAILED)),

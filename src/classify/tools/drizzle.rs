@@ -32,6 +32,6 @@ static RULES: &[Rule] = &[
     rule("are required for", r#"Either connection "url" or"#, Heads(Reason::MISSING_ENV)),
     rule("meta/_journal.json", r"(?i)can't find meta/_journal\.json", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("drizzle.config", r"(?i)drizzle\.config\.\w+ file does not exist", Heads(Reason::SCHEMA_FILE_MISSING)),
-    rule("Please install either", r"Please install (?:either|'?\S+'? )", Heads(Reason::ENGINE_MISSING)),
+    rule("Please install ", r"Please install (?:either|'?\S+'? )", Heads(Reason::ENGINE_MISSING)),
     rule("data-loss statements", "", Cause(Reason::DATA_LOSS)),
 ];

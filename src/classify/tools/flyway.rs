@@ -56,12 +56,12 @@ static RULES: &[Rule] = &[
         Heads(Reason::HISTORY_MISMATCH),
     ),
     rule(
-        "checksum mismatch",
+        "mismatch for migration",
         r"Migration (?:checksum|type|description) mismatch for migration (?:version )?(?<name>\S+)",
         Cause(Reason::HISTORY_MISMATCH),
     ),
     rule(
-        "Detected failed migration",
+        "Detected failed ",
         r"Detected failed (?:repeatable )?migration(?: to version)?:? (?<name>\S+)",
         Cause(Reason::FAILED_MIGRATION_RECORDED),
     ),

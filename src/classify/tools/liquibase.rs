@@ -61,7 +61,7 @@ static RULES: &[Rule] = &[
     rule("Syntax error in file", "", Heads(Reason::INVALID_SCHEMA)),
     rule("Unknown change type", "", Heads(Reason::INVALID_SCHEMA)),
     rule("Cannot find database driver", "", Heads(Reason::ENGINE_MISSING)),
-    rule("Missing required argument", r"(?i)missing required (?:argument|option)", Heads(Reason::MISSING_ENV)),
+    rule("Missing required ", r"(?i)missing required (?:argument|option)", Heads(Reason::MISSING_ENV)),
     rule("Invalid argument", r"(?i)^(?:Error: )?Invalid argument '--(?:url|changelog)", Heads(Reason::MISSING_ENV)),
     rule("Unexpected argument", r"(?i)^unexpected argument\(s\)", Heads(Reason::WRONG_COMMAND)),
     // The details above it name the class of the exception, which its own sentence leaves out.

@@ -210,7 +210,8 @@ static RULES: &[Rule] = &[
     // The engine.
     rule("Cannot find module 'prisma/config'", "", Heads(Reason::ENGINE_MISSING)),
     rule("Could not parse schema engine response", "", Heads(Reason::ENGINE_MISSING)),
-    rule("Error in Schema engine", r"^Error in (?:Schema|migration) engine", Heads(Reason::TOOL_CRASHED)),
+    rule("Error in Schema engine", r"^Error in Schema engine", Heads(Reason::TOOL_CRASHED)),
+    rule("Error in migration engine", r"^Error in migration engine", Heads(Reason::TOOL_CRASHED)),
     rule("Error in RPC", r"^(?:Error: )?Error in RPC", Heads(Reason::TOOL_CRASHED)),
     rule(
         "libquery_engine",
