@@ -1,6 +1,7 @@
 """The databases: servers of Debian's packages on loopback, in a directory of their own, ended by the id they started with."""
 import contextlib
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -250,7 +251,7 @@ class Sqlite(Server):
         self.release()
         run("mount", "-o", "remount,rw", str(self.disk))
         for path in self.disk.iterdir():
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def prepare(self, situation):
         if situation == "lock-timeout":
