@@ -19,6 +19,7 @@ pub static WORDS: &[Rule] = &[
         r"(?i)can't connect to (?:local |remote )?(?:mysql|mariadb|server)",
         Text(Reason::UNREACHABLE),
     ),
+    rule("got 0 bytes at EOF", "", Text(Reason::CONNECTION_CLOSED)),
     rule("unexpected end of stream, read", "", Text(Reason::CONNECTION_CLOSED)),
     rule("Socket fail to connect to", "", Text(Reason::UNREACHABLE)),
     rule("Communications link failure", "", Text(Reason::UNREACHABLE)),

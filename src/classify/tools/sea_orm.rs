@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Heads, Inside, Pending, Starts, Works};
+use Says::{Applied, Heads, Inside, Opens, Pending, Starts, Text, Works};
 
 /// What is known of it.
 pub static SEA_ORM: ToolTable = ToolTable {
@@ -25,6 +25,7 @@ static RULES: &[Rule] = &[
     rule("No pending migrations", r"(?:^|: )No pending migrations", Applied),
     rule("... Pending", r"Migration '[^']+'\.\.\. Pending", Pending),
     rule("... Applied", r"Migration '[^']+'\.\.\. Applied", Works),
+    rule("Fail to acquire database connection", "", Opens),
     rule("Execution Error:", "", Inside),
     rule(
         "is missing, this migration has been applied",
@@ -32,7 +33,12 @@ static RULES: &[Rule] = &[
         Heads(Reason::HISTORY_MISMATCH),
     ),
     rule("Environment variable 'DATABASE_URL' not set", "", Heads(Reason::MISSING_ENV)),
-    rule("The connection string", r"The connection string '.*' has no supporting driver", Heads(Reason::INVALID_URL)),
+    rule(
+        "The connection string",
+        r"The connection string '.*' (?:has no supporting driver|cannot be parsed)",
+        Heads(Reason::INVALID_URL),
+    ),
+    rule("PoolTimedOut", "", Text(Reason::UNREACHABLE)),
     rule(
         "Migration directory",
         r"(?i)migration directory .*(?:not found|does not exist)",

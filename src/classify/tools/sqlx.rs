@@ -53,6 +53,5 @@ static RULES: &[Rule] = &[
     ),
     rule("relative URL without a base", "", Heads(Reason::INVALID_URL)),
     rule("while resolving migrations", "", Heads(Reason::SCHEMA_FILE_MISSING)),
-    rule("got 0 bytes at EOF", "", Text(Reason::CONNECTION_CLOSED)),
     rule("PoolTimedOut", "", Text(Reason::UNREACHABLE)),
 ];
