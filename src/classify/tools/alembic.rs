@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Clean, Heads, Inside, Pending, Quotes, Starts, Vague, Works};
+use Says::{Clean, Heads, Inside, Pending, Quotes, Starts, Underway, Vague, Works};
 
 /// What is known of it.
 pub static ALEMBIC: ToolTable = ToolTable {
@@ -25,6 +25,8 @@ static RULES: &[Rule] = &[
     rule("(head)", r"^(?:\w[\w-]* )?\(head\)", Clean),
     rule("Traceback", r"Traceback \(most recent call last\):$", Inside),
     rule("sqlalchemy.exc.", r"^sqlalchemy\.exc\.\w+: ", Inside),
+    // What failed was a statement, not the connecting; the lines of progress may have been cut off.
+    rule("[SQL:", r"^\[SQL: ", Underway),
     rule("[SQL:", r"^\[SQL: ", Quotes),
     rule("Can't locate revision", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("Multiple head revisions", "", Heads(Reason::HISTORY_MISMATCH)),

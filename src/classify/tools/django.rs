@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Clean, Done, Heads, Inside, Pending, Starts, Vague, Works};
+use Says::{Applied, Clean, Done, Heads, Inside, Pending, Starts, Underway, Vague, Works};
 
 /// What is known of it.
 pub static DJANGO: ToolTable = ToolTable {
@@ -27,6 +27,9 @@ static RULES: &[Rule] = &[
     rule("No planned migration operations", "", Clean),
     rule("Planned operations:", "", Pending),
     rule("Traceback", r"Traceback \(most recent call last\):$", Inside),
+    // What failed was a statement, not the connecting; the lines of progress may have been cut off.
+    rule("django/db/", r"/django/db/(?:migrations/operations/|backends/base/schema)", Underway),
+    rule("in _execute", r"/django/db/backends/utils\.py.?, line \d+, in _?execute$", Underway),
     rule("django.db.utils.", r"^django\.db\.utils\.\w+: ", Inside),
     rule(
         "is applied before its dependency",

@@ -4,7 +4,9 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Cause, Empty, Heads, Inside, Mentions, Nothing, Opens, Pending, Quotes, Starts, Validated, Works};
+use Says::{
+    Applied, Cause, Empty, Heads, Inside, Mentions, Nothing, Opens, Pending, Quotes, Starts, Underway, Validated, Works,
+};
 
 /// What is known of it.
 pub static FLYWAY: ToolTable = ToolTable {
@@ -47,6 +49,7 @@ static RULES: &[Rule] = &[
     ),
     rule("Message", r"^Message\s+: ", Quotes),
     rule("Unable to obtain connection from database", "", Opens),
+    rule("Unable to restore connection to its original state", "", Underway),
     rule("Unable to obtain table lock", "", Heads(Reason::ADVISORY_LOCK_TIMEOUT)),
     rule("advisory lock", r"Unable to acquire .*advisory lock", Heads(Reason::ADVISORY_LOCK_TIMEOUT)),
     // Histories that do not agree.
