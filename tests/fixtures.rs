@@ -164,6 +164,46 @@ fn a_guessed_tool_gives_the_same_class_or_none() {
     );
 }
 
+/// The log as something that carries it hands it on.
+fn carried(log: &[u8], prefix: &str) -> Vec<u8> {
+    String::from_utf8_lossy(log).split_inclusive('\n').flat_map(|line| [prefix, line]).collect::<String>().into_bytes()
+}
+
+#[test]
+fn what_carries_a_log_does_not_turn_its_verdict() {
+    let mut faults = Vec::new();
+    for mut recording in recordings() {
+        let plain = recording.read_as(recording.tool, recording.ended());
+        let log = std::mem::take(&mut recording.log);
+        for prefix in ["2026-01-02T03:04:05.678901234Z ", "migrate-1  | ", "2026-01-02T03:04:05.678901234Z stderr F "] {
+            recording.log = carried(&log, prefix);
+            let verdict = recording.read_as(recording.tool, recording.ended());
+            if (verdict.outcome, verdict.class, &verdict.reason) != (plain.outcome, plain.class, &plain.reason) {
+                faults.push(format!("{} after {prefix:?}: {:?}", recording.path.display(), verdict.reason));
+            }
+        }
+    }
+    none(faults);
+}
+
+#[test]
+fn the_end_of_a_log_alone_gives_the_same_class_or_one_that_asks_a_person() {
+    const KEPT: usize = 2 * 1024;
+    let mut faults = Vec::new();
+    for mut recording in recordings().into_iter().filter(|recording| !recording.succeeded()) {
+        let whole = recording.read_as(recording.tool, recording.ended());
+        let from = recording.log.len().saturating_sub(KEPT);
+        recording.log.drain(..from);
+        let verdict = recording.read_as(recording.tool, recording.ended());
+        let provoked = verdict.reason.as_ref().is_some_and(|r| recording.cell.expected.iter().any(|e| e == r.as_str()));
+        let asks = provoked || verdict.class == whole.class || !verdict.retryable;
+        if verdict.outcome == Outcome::Succeeded || !asks {
+            faults.push(format!("{}: {:?} for {:?}", recording.path.display(), verdict.reason, whole.reason));
+        }
+    }
+    none(faults);
+}
+
 #[test]
 fn recordings_are_small_whole_and_of_no_machine() {
     let mut faults = Vec::new();
