@@ -33,10 +33,24 @@ static COLOUR: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// The line without what carried it.
-pub fn line(raw: &[u8]) -> String {
-    let lossy = String::from_utf8_lossy(raw);
-    let text = visible(&lossy);
-    let mut rest = text.as_ref();
+pub fn line(raw: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(raw) {
+        Ok(text) => text_line(text),
+        Err(_) => Cow::Owned(text_line(&String::from_utf8_lossy(raw)).into_owned()),
+    }
+}
+
+/// The same of a line that is text already.
+pub fn text_line(text: &str) -> Cow<'_, str> {
+    match visible(text) {
+        Cow::Borrowed(text) => Cow::Borrowed(carried(text)),
+        Cow::Owned(text) => Cow::Owned(carried(&text).to_owned()),
+    }
+}
+
+/// What a line carries.
+fn carried(line: &str) -> &str {
+    let mut rest = line;
     if let Some(prefix) = PREFIX.as_ref() {
         for _ in 0..4 {
             if !may_be_carried(rest) {
@@ -48,25 +62,46 @@ pub fn line(raw: &[u8]) -> String {
             }
         }
     }
-    rest.trim_end().to_owned()
+    rest.trim_end()
 }
 
 /// Whether a prefix is possible at all: a time, a bracket, or a name before ` | ` or ` : `.
 fn may_be_carried(line: &str) -> bool {
     match line.as_bytes() {
-        [b'0'..=b'9' | b'[' | b'#' | b'e' | b'o' | b's', ..] => true,
-        bytes => bytes.iter().take(80).any(|b| matches!(b, b'|')) || line.contains(" : "),
+        [b'0'..=b'9' | b'[' | b'#', ..] | [b'e', b'r', b'r', ..] | [b'o', b'u', b't', ..] | [b's', b't', b'd', ..] => {
+            true
+        }
+        bytes => memchr::memchr_iter(b'|', bytes).next().is_some_and(|at| at < 80) || has_colon(bytes),
     }
+}
+
+/// Whether ` : ` stands in the line.
+fn has_colon(line: &[u8]) -> bool {
+    memchr::memchr_iter(b':', line).any(|at| at > 0 && line.get(at - 1..at + 2) == Some(b" : "))
 }
 
 /// The text without colours and control characters; tabs stay.
 pub fn visible(text: &str) -> Cow<'_, str> {
+    if is_plain(text.as_bytes()) {
+        return Cow::Borrowed(text);
+    }
     let odd = |c: char| c != '\t' && (c.is_control() || is_invisible(c));
     let plain = match COLOUR.as_ref() {
-        Some(colour) if text.contains(['\u{1b}', '[']) => colour.replace_all(text, ""),
+        Some(colour) if may_be_coloured(text.as_bytes()) => colour.replace_all(text, ""),
         _ => Cow::Borrowed(text),
     };
     if plain.contains(odd) { Cow::Owned(plain.chars().filter(|c| !odd(*c)).collect()) } else { plain }
+}
+
+/// Whether nothing can be hidden: printable ASCII without a bracket. Without a branch, so that many bytes are tested at once.
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().fold(true, |plain, b| plain & (matches!(b, b' '..=b'~' | b'\t') & (*b != b'[')))
+}
+
+/// Whether an escape, or what is left of one, may stand in the line.
+fn may_be_coloured(text: &[u8]) -> bool {
+    let begins = |at: usize| text.get(at) == Some(&0x1b) || text.get(at + 1).is_some_and(u8::is_ascii_digit);
+    memchr::memchr2_iter(0x1b, b'[', text).any(begins)
 }
 
 /// Characters that change how a terminal or a browser shows the text around them.

@@ -10,6 +10,7 @@ mod common;
 mod decide;
 mod engine;
 mod explain;
+mod filter;
 mod guess;
 mod json;
 pub mod reason;
