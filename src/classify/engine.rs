@@ -120,11 +120,17 @@ pub(super) struct Engine {
     before: Option<Run>,
     names_next: bool,
     found: Found,
+    work: usize,
 }
 
 impl Engine {
     pub fn new(table: &'static ToolTable, rules: &'static RuleSet) -> Self {
-        Self { table, rules, run: Run::default(), before: None, names_next: false, found: Found::default() }
+        Self { table, rules, run: Run::default(), before: None, names_next: false, found: Found::default(), work: 0 }
+    }
+
+    /// Bytes that literals were looked for in, and bytes that patterns were tried on.
+    pub fn work(&self) -> u64 {
+        self.work as u64
     }
 
     /// The run that counts: the last one that said anything.
@@ -146,6 +152,11 @@ impl Engine {
         let line = ends.as_ref();
         let mut found = mem::take(&mut self.found);
         self.rules.find(line, &mut found);
+        self.work += line.len();
+        if is_authors(line) {
+            // Its words are the author's. A tool that begins a line of its own so has a pattern that says it.
+            self.rules.keep(&mut found, is_turn);
+        }
         if !found.is_empty() {
             self.weigh(at, line, &found);
         }
@@ -155,14 +166,15 @@ impl Engine {
     /// Takes what matches in a line that holds literals. Patterns are tried only where a match would change something.
     fn weigh(&mut self, at: u64, line: &str, found: &Found) {
         let (rules, mut hits) = (self.rules, Vec::new());
-        rules.matching(line, found, is_turn, &mut hits);
+        self.work += line.len() * rules.matching(line, found, is_turn, &mut hits);
         let turned = !hits.is_empty();
         let asked = |says: &Says| !is_turn(says) && (turned || self.matters(says));
         let another = found.dialect().is_some() && found.dialect() != self.run.dialect;
         if !turned && !another && !rules.any(found, |says| asked(says) && !matches!(says, Says::Nothing)) {
             return;
         }
-        rules.matching(line, found, asked, &mut hits);
+        let tried = rules.matching(line, found, asked, &mut hits);
+        self.work += line.len() * tried;
         if hits.iter().any(|(_, hit)| matches!(hit.rule.says, Says::Nothing)) {
             return;
         }
@@ -415,6 +427,28 @@ fn is_consequence(run: &Run, before: &Run) -> bool {
         cause.weight >= Weight::Words && cause.reason != Reason::FAILED_MIGRATION_RECORDED && before.in_migration()
     });
     recorded && explained && before.blamed.is_some() && run.blamed == before.blamed
+}
+
+/// Whether the line is a comment or a statement of the migration itself, echoed: it can say whatever its author likes. With a
+/// dash some tools put the database's answer behind the statement.
+fn is_authors(line: &str) -> bool {
+    const STATEMENTS: &[&str] = &[
+        "insert into ",
+        "update ",
+        "delete from ",
+        "create ",
+        "alter ",
+        "drop ",
+        "select ",
+        "comment on ",
+        "raise ",
+        "do $",
+    ];
+    let line = line.trim_start();
+    let begins = |word: &&str| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    line.starts_with("-- ")
+        || line.starts_with("/*")
+        || STATEMENTS.iter().any(|word| begins(&word)) && !line.contains(" - ")
 }
 
 /// Whether it bears on what the rest of its line means.

@@ -56,6 +56,11 @@ impl Classifier {
         self.stream.push(chunk, self.tool.rules(), &mut self.engine);
     }
 
+    /// The work so far, in bytes that literals were looked for in and bytes that patterns were tried on.
+    pub fn work(&self) -> u64 {
+        self.engine.work()
+    }
+
     /// The verdict, now that the log is complete and it is known how the container ended.
     pub fn finish(mut self, ending: Ending) -> Verdict {
         self.stream.end(self.tool.rules(), &mut self.engine);

@@ -170,18 +170,22 @@ impl RuleSet {
         indexes.sort_unstable();
     }
 
-    /// Adds every rule of those found that matches the line and is asked for.
+    /// Forgets the rules that are not asked for.
+    pub fn keep(&self, found: &mut Found, asked: impl Fn(&Says) -> bool) {
+        found.indexes.retain(|index| self.rules.get(*index).is_some_and(|ready| asked(&ready.rule.says)));
+    }
+
+    /// Adds every rule of those found that matches the line and is asked for; tells how many were tried.
     pub fn matching<'l>(
         &'l self,
         line: &'l str,
         found: &Found,
         asked: impl Fn(&Says) -> bool,
         hits: &mut Vec<(usize, Hit<'l>)>,
-    ) {
-        for index in &found.indexes {
-            let ready = self.rules.get(*index).filter(|ready| asked(&ready.rule.says));
-            hits.extend(ready.and_then(|ready| ready.hit(line)).map(|hit| (*index, hit)));
-        }
+    ) -> usize {
+        let ready = found.indexes.iter().filter_map(|index| Some((*index, self.rules.get(*index)?)));
+        let asked = ready.filter(|(_, ready)| asked(&ready.rule.says));
+        asked.map(|(index, ready)| hits.extend(ready.hit(line).map(|hit| (index, hit)))).count()
     }
 
     /// Whether any rule of those found is asked for.
