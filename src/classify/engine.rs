@@ -153,9 +153,10 @@ impl Engine {
         let mut found = mem::take(&mut self.found);
         self.rules.find(line, &mut found);
         self.work += line.len();
-        if is_authors(line) {
+        // Within its account a tool may mark its own lines with dashes.
+        if is_statement(line) || self.run.account.is_none() && is_comment(line) {
             // Its words are the author's. A tool that begins a line of its own so has a pattern that says it.
-            self.rules.keep(&mut found, is_turn);
+            self.rules.keep(&mut found, |says| is_turn(says) || matches!(says, Says::Mentions));
         }
         if !found.is_empty() {
             self.weigh(at, line, &found);
@@ -429,10 +430,14 @@ fn is_consequence(run: &Run, before: &Run) -> bool {
     recorded && explained && before.blamed.is_some() && run.blamed == before.blamed
 }
 
-/// Whether the line is a comment or a statement of the migration itself, echoed: it can say whatever its author likes. With a
-/// dash some tools put the database's answer behind the statement.
-fn is_authors(line: &str) -> bool {
-    const STATEMENTS: &[&str] = &[
+/// Whether the line is a comment of the migration itself, echoed: it can say whatever its author likes.
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with("-- ") || line.trim_start().starts_with("/*")
+}
+
+/// The same of a statement. With a dash some tools put the database's answer behind it.
+fn is_statement(line: &str) -> bool {
+    const BEGINNINGS: [&str; 10] = [
         "insert into ",
         "update ",
         "delete from ",
@@ -446,9 +451,7 @@ fn is_authors(line: &str) -> bool {
     ];
     let line = line.trim_start();
     let begins = |word: &&str| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    line.starts_with("-- ")
-        || line.starts_with("/*")
-        || STATEMENTS.iter().any(|word| begins(&word)) && !line.contains(" - ")
+    BEGINNINGS.iter().any(|word| begins(&word)) && !line.contains(" - ")
 }
 
 /// Whether it bears on what the rest of its line means.
