@@ -20,7 +20,9 @@ pub struct Log {
 pub fn realistic(size: usize) -> Vec<Log> {
     vec![
         log("migrations, their SQL and notices", size, &deploy),
-        log("the same behind timestamps of a node's log", size, &|n| format!("2026-01-02T10:00:00.{:09}Z stderr F {}", n % 1_000_000_000, deploy(n))),
+        log("the same behind timestamps of a node's log", size, &|n| {
+            format!("2026-01-02T10:00:00.{:09}Z stderr F {}", n % 1_000_000_000, deploy(n))
+        }),
         log("an application's JSON lines", size, &application),
     ]
 }
@@ -31,29 +33,59 @@ fn deploy(n: u64) -> String {
         0 => format!("Applying migration `{:014}_step`", 20_260_101_000_000 + n),
         5 => format!("NOTICE:  relation \"orders_{n}\" already exists, skipping"),
         10 => format!("[{n}] 12 rows affected in {} ms", n % 977),
-        1 | 6 | 11 => format!("CREATE TABLE \"orders_{n}\" (\"id\" BIGSERIAL PRIMARY KEY, \"total\" NUMERIC(12, 2) NOT NULL DEFAULT 0, \"note\" TEXT);"),
-        2 | 7 | 12 => format!("ALTER TABLE \"orders_{n}\" ADD CONSTRAINT \"orders_{n}_customer\" FOREIGN KEY (\"customer\") REFERENCES \"customers\" (\"id\");"),
-        3 | 8 | 13 => format!("CREATE INDEX \"orders_{n}_total\" ON \"orders_{n}\" (\"total\") WHERE \"total\" > {};", n % 1000),
+        1 | 6 | 11 => format!(
+            "CREATE TABLE \"orders_{n}\" (\"id\" BIGSERIAL PRIMARY KEY, \"total\" NUMERIC(12, 2) NOT NULL DEFAULT 0, \"note\" TEXT);"
+        ),
+        2 | 7 | 12 => format!(
+            "ALTER TABLE \"orders_{n}\" ADD CONSTRAINT \"orders_{n}_customer\" FOREIGN KEY (\"customer\") REFERENCES \"customers\" (\"id\");"
+        ),
+        3 | 8 | 13 => {
+            format!("CREATE INDEX \"orders_{n}_total\" ON \"orders_{n}\" (\"total\") WHERE \"total\" > {};", n % 1000)
+        }
         _ => format!("    \"column_{}\" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,", n % 40),
     }
 }
 
 fn application(n: u64) -> String {
-    format!(r#"{{"level":"info","ts":{n},"logger":"http","msg":"served","method":"GET","path":"/api/orders/{n}","status":200,"took":"{} ms"}}"#, n % 83)
+    format!(
+        r#"{{"level":"info","ts":{n},"logger":"http","msg":"served","method":"GET","path":"/api/orders/{n}","status":200,"took":"{} ms"}}"#,
+        n % 83
+    )
 }
 
 /// What would cost most: lines that hold literals of rules, or that have to be cleaned, decoded or parsed first.
 pub fn adversarial(size: usize) -> Vec<Log> {
     vec![
-        log("every line almost a heading", size, &|n| format!("Error: P3O18 the migration {n} failed, error code {n}, SQLSTATE unknown, connection to server")),
-        log("every line an error with its code", size, &|n| format!("ERROR: duplicate key value {n} violates unique constraint (SQLSTATE 23505)")),
+        log("every line almost a heading", size, &|n| {
+            format!("Error: P3O18 the migration {n} failed, error code {n}, SQLSTATE unknown, connection to server")
+        }),
+        log("every line an error with its code", size, &|n| {
+            format!("ERROR: duplicate key value {n} violates unique constraint (SQLSTATE 23505)")
+        }),
         log("every line a heading", size, &|n| format!("Error: P3018 {n}")),
-        log("every line a start and a success", size, &|n| if n % 2 == 0 { "Prisma schema loaded from prisma/schema.prisma".to_owned() } else { "All migrations have been successfully applied.".to_owned() }),
-        log("every line coloured", size, &|n| format!("\u{1b}[31merror:\u{1b}[39m \u{1b}[1mattempt {n}\u{1b}[22m of something \u{1b}[32mgreen\u{1b}[39m")),
-        log("every line an error in JSON", size, &|n| format!(r#"{{"level":"error","msg":"ERROR: relation \"t{n}\" does not exist","code":"42P01","err":{{"message":"failed"}}}}"#)),
-        log("every line nested in four prefixes", size, &|n| format!("app-1  | 2026-01-02T10:00:00.1Z #16 14.62 [pod/a/b] failed: not found {n}")),
-        log("one line without an end, full of literals", size, &|_| "error failed P3018 NOTICE: sqlstate ".to_owned()).joined(),
-        log("every line 40 kB of literals", size, &|n| format!("{n} {}", "error code failed P3018 ECONNREFUSED sqlstate ".repeat(850))),
+        log("every line a start and a success", size, &|n| {
+            if n % 2 == 0 {
+                "Prisma schema loaded from prisma/schema.prisma".to_owned()
+            } else {
+                "All migrations have been successfully applied.".to_owned()
+            }
+        }),
+        log("every line coloured", size, &|n| {
+            format!("\u{1b}[31merror:\u{1b}[39m \u{1b}[1mattempt {n}\u{1b}[22m of something \u{1b}[32mgreen\u{1b}[39m")
+        }),
+        log("every line an error in JSON", size, &|n| {
+            format!(
+                r#"{{"level":"error","msg":"ERROR: relation \"t{n}\" does not exist","code":"42P01","err":{{"message":"failed"}}}}"#
+            )
+        }),
+        log("every line nested in four prefixes", size, &|n| {
+            format!("app-1  | 2026-01-02T10:00:00.1Z #16 14.62 [pod/a/b] failed: not found {n}")
+        }),
+        log("one line without an end, full of literals", size, &|_| "error failed P3018 NOTICE: sqlstate ".to_owned())
+            .joined(),
+        log("every line 40 kB of literals", size, &|n| {
+            format!("{n} {}", "error code failed P3018 ECONNREFUSED sqlstate ".repeat(850))
+        }),
         log("nothing but line ends", size, &|_| String::new()),
         log("nothing but progress on one line", size, &|n| format!("\r{:>3} % of the errors", n % 100)).joined(),
         log("UTF-16", size / 2, &deploy).in_utf16(),
