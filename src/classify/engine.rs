@@ -6,10 +6,12 @@
 
 use std::borrow::Cow;
 use std::mem;
+use std::sync::Arc;
 
 use super::clean;
 use super::codes::{self, Dialect, Meaning};
 use super::json;
+use super::own::OwnRules;
 use super::reason::Reason;
 use super::rules::{Found, Hit, RuleSet, Says};
 use super::scan::Reader;
@@ -121,11 +123,39 @@ pub(super) struct Engine {
     names_next: bool,
     found: Found,
     work: usize,
+    own: Option<Own>,
+}
+
+/// The user's own rules, and the first of them that has matched, with the line.
+struct Own {
+    rules: Arc<OwnRules>,
+    first: Option<(usize, String)>,
 }
 
 impl Engine {
     pub fn new(table: &'static ToolTable, rules: &'static RuleSet) -> Self {
-        Self { table, rules, run: Run::default(), before: None, names_next: false, found: Found::default(), work: 0 }
+        Self {
+            table,
+            rules,
+            run: Run::default(),
+            before: None,
+            names_next: false,
+            found: Found::default(),
+            work: 0,
+            own: None,
+        }
+    }
+
+    /// With rules of the user's own.
+    pub fn with_rules(mut self, rules: Arc<OwnRules>) -> Self {
+        self.own = Some(Own { rules, first: None });
+        self
+    }
+
+    /// The first of the user's rules that has matched, with the line.
+    pub fn own(&mut self) -> Option<(Arc<OwnRules>, usize, String)> {
+        let Own { rules, first } = self.own.take()?;
+        first.map(|(at, line)| (rules, at, line))
     }
 
     /// Bytes that literals were looked for in, and bytes that patterns were tried on.
@@ -150,6 +180,12 @@ impl Engine {
     fn read(&mut self, at: u64, line: &str) {
         let ends = ends(line);
         let line = ends.as_ref();
+        if let Some(Own { rules, first }) = &mut self.own {
+            let limit = first.as_ref().map_or(rules.len(), |(at, _)| *at);
+            if let Some(at) = rules.find(line, limit) {
+                *first = Some((at, shorten(line)));
+            }
+        }
         let mut found = mem::take(&mut self.found);
         self.rules.find(line, &mut found);
         self.work += line.len();
@@ -414,7 +450,7 @@ impl Reader for Engine {
     }
 
     fn wants_next(&self) -> bool {
-        self.names_next
+        self.names_next || self.own.is_some()
     }
 }
 
@@ -451,7 +487,7 @@ fn is_statement(line: &str) -> bool {
     ];
     let line = line.trim_start();
     let begins = |word: &&str| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    BEGINNINGS.iter().any(|word| begins(&word)) && !line.contains(" - ")
+    BEGINNINGS.iter().any(begins) && !line.contains(" - ")
 }
 
 /// Whether it bears on what the rest of its line means.
@@ -481,8 +517,10 @@ fn ends(line: &str) -> Cow<'_, str> {
     if line.len() <= LINE_HEAD + LINE_TAIL {
         return Cow::Borrowed(line);
     }
-    let head = line.get(..line.floor_char_boundary(LINE_HEAD)).unwrap_or_default();
-    let tail = line.get(line.ceil_char_boundary(line.len() - LINE_TAIL)..).unwrap_or_default();
+    // A character has at most four bytes.
+    let boundary = |at: usize| (at..at + 4).find(|at| line.is_char_boundary(*at)).unwrap_or_default();
+    let head = line.get(..boundary(LINE_HEAD)).unwrap_or_default();
+    let tail = line.get(boundary(line.len() - LINE_TAIL)..).unwrap_or_default();
     Cow::Owned(format!("{head} … {tail}"))
 }
 
