@@ -1,5 +1,5 @@
 //! Small logs in the tools' own words, and those that were recorded of the real tools.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::fs;
 use std::path::Path;
