@@ -486,6 +486,12 @@ fn is_statement(line: &str) -> bool {
         "do $",
     ];
     let line = line.trim_start();
+    if !matches!(
+        line.as_bytes().first().map(u8::to_ascii_lowercase),
+        Some(b'a' | b'c' | b'd' | b'i' | b'r' | b's' | b'u')
+    ) {
+        return false;
+    }
     let begins = |word: &&str| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     BEGINNINGS.iter().any(begins) && !line.contains(" - ")
 }

@@ -57,7 +57,11 @@ impl Filter {
     /// A place in the first line at or after `from` that holds a telling literal. `from` is the beginning of a line.
     pub fn next(&self, text: &[u8], from: usize) -> Option<usize> {
         let text = text.get(from..)?;
-        let place = self.places(text).find(|at| self.at(text, *at).any(|literal| literal < self.telling));
+        let mut place = None;
+        self.walk(text, |at, literal| {
+            place = (literal < self.telling).then_some(at);
+            place.is_some()
+        });
         let before = place.map_or(text, |at| text.get(..at).unwrap_or_default());
         let colour = memchr::memchr_iter(ESCAPE, before).find(|at| text.get(at + 1) == Some(&b'['));
         colour.or(place).map(|at| from + at)
@@ -65,32 +69,44 @@ impl Filter {
 
     /// Tells every literal of the text, some of them more than once.
     pub fn each(&self, text: &[u8], mut tell: impl FnMut(usize)) {
-        self.places(text).for_each(|at| self.at(text, at).for_each(&mut tell));
+        self.walk(text, |_, literal| {
+            tell(literal);
+            false
+        });
     }
 
-    /// Where the bytes may be of a literal. Three bytes at the very end may be one.
-    fn places(&self, text: &[u8]) -> impl Iterator<Item = usize> {
-        let whole = text.windows(4).enumerate().filter(|(_, window)| self.may_be(gram(window))).map(|(at, _)| at);
-        whole.chain(text.len().checked_sub(3))
+    /// Goes through the literals of the text, with a place in each, until `enough` says so.
+    fn walk(&self, text: &[u8], mut enough: impl FnMut(usize, usize) -> bool) {
+        let mut at = 0;
+        while let Some(found) = self.place(text, at) {
+            let gram = gram(text.get(found..).unwrap_or_default());
+            let bucket = slot(gram) >> (BITS - PLACES);
+            let first = self.first.get(bucket).map_or(0, |first| usize::from(*first));
+            for part in self.parts.get(first.wrapping_sub(1)..).unwrap_or_default() {
+                if part.gram == gram {
+                    if part.lies(text, found) && enough(found, part.literal) {
+                        return;
+                    }
+                } else if slot(part.gram) >> (BITS - PLACES) != bucket {
+                    break;
+                }
+            }
+            at = found + 1;
+        }
+    }
+
+    /// The next place whose bytes may be of a literal. Three bytes at the very end may be one.
+    #[inline]
+    fn place(&self, text: &[u8], from: usize) -> Option<usize> {
+        let rest = text.get(from..)?;
+        let found = rest.windows(4).position(|window| self.may_be(gram(window))).map(|at| from + at);
+        found.or_else(|| text.len().checked_sub(3).filter(|last| *last >= from))
     }
 
     #[inline]
     fn may_be(&self, gram: u32) -> bool {
         let slot = slot(gram);
         self.bits.get(slot >> 6).is_some_and(|word| word >> (slot & 63) & 1 == 1)
-    }
-
-    /// The literals that lie here.
-    fn at(&self, text: &[u8], at: usize) -> impl Iterator<Item = usize> {
-        let gram = gram(text.get(at..).unwrap_or_default());
-        let slot = slot(gram);
-        let first = self.first.get(slot >> (BITS - PLACES)).map_or(0, |first| usize::from(*first));
-        let alike = self
-            .parts
-            .iter()
-            .skip(first.wrapping_sub(1))
-            .take_while(move |part| self::slot(part.gram) >> (BITS - PLACES) == slot >> (BITS - PLACES));
-        alike.filter(move |part| part.gram == gram && part.lies(text, at)).map(|part| part.literal)
     }
 }
 

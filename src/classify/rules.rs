@@ -86,14 +86,29 @@ pub(super) struct RuleSet {
 
 struct Ready {
     rule: &'static Rule,
-    regex: OnceLock<Option<Regex>>,
+    pattern: OnceLock<Option<Pattern>>,
+}
+
+/// A pattern, and which of its groups are called how: looking for a name costs more than looking at a line.
+struct Pattern {
+    regex: Regex,
+    groups: Vec<(&'static str, usize)>,
+}
+
+impl Pattern {
+    fn new(text: &str) -> Option<Self> {
+        let regex = Regex::new(text).ok()?;
+        let place = |name: &'static str| Some((name, regex.capture_names().position(|group| group == Some(name))?));
+        let groups = ["name", "code", "state"].into_iter().filter_map(place).collect();
+        Some(Self { regex, groups })
+    }
 }
 
 /// One match of a rule in a line. Its groups are looked for when they are asked for: most lines change nothing.
 pub(super) struct Hit<'l> {
     /// The rule.
     pub rule: &'static Rule,
-    regex: Option<&'l Regex>,
+    pattern: Option<&'l Pattern>,
     groups: OnceCell<Option<Captures<'l>>>,
     line: &'l str,
 }
@@ -106,9 +121,10 @@ impl<'l> Hit<'l> {
 
     /// The text of a group, where it took part and is not empty.
     pub fn group(&self, name: &str) -> Option<&'l str> {
-        let regex = self.regex.filter(|regex| regex.captures_len() > 1)?;
-        let groups = self.groups.get_or_init(|| regex.captures(self.line)).as_ref()?;
-        groups.name(name).map(|m| m.as_str().trim()).filter(|text| !text.is_empty())
+        let pattern = self.pattern?;
+        let (_, place) = pattern.groups.iter().find(|(group, _)| *group == name)?;
+        let groups = self.groups.get_or_init(|| pattern.regex.captures(self.line)).as_ref()?;
+        groups.get(*place).map(|m| m.as_str().trim()).filter(|text| !text.is_empty())
     }
 }
 
@@ -136,7 +152,7 @@ impl RuleSet {
     /// Makes the tables ready; earlier tables are asked first.
     pub fn new(tables: &[&'static [Rule]]) -> Self {
         let rules: Vec<Ready> =
-            tables.iter().flat_map(|table| table.iter()).map(|rule| Ready { rule, regex: OnceLock::new() }).collect();
+            tables.iter().flat_map(|table| table.iter()).map(|rule| Ready { rule, pattern: OnceLock::new() }).collect();
         let needles = rules.iter().map(|ready| ready.rule.needle);
         let marks = MARKS.iter().map(|(mark, _)| *mark);
         let literals = Filter::new(needles.chain(DIRT.iter().copied()).chain(marks), rules.len() + DIRT.len());
@@ -203,12 +219,12 @@ impl RuleSet {
 
 impl Ready {
     fn hit<'l>(&'l self, line: &'l str) -> Option<Hit<'l>> {
-        let hit = |regex| Hit { rule: self.rule, regex, groups: OnceCell::new(), line };
+        let hit = |pattern| Hit { rule: self.rule, pattern, groups: OnceCell::new(), line };
         if self.rule.pattern.is_empty() {
             return Some(hit(None));
         }
-        let regex = self.regex.get_or_init(|| Regex::new(self.rule.pattern).ok()).as_ref()?;
-        regex.is_match(line).then(|| hit(Some(regex)))
+        let pattern = self.pattern.get_or_init(|| Pattern::new(self.rule.pattern)).as_ref()?;
+        pattern.regex.is_match(line).then(|| hit(Some(pattern)))
     }
 }
 
