@@ -1,5 +1,6 @@
 //! Log lines that are JSON objects: their texts, one line each.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -11,7 +12,7 @@ const FIELDS: &[&str] =
 const DEPTH: usize = 3;
 
 /// The texts of a line that is a JSON object; nothing where it is not.
-pub fn texts(line: &str) -> Option<Vec<String>> {
+pub fn texts(line: &str) -> Option<Vec<Cow<'_, str>>> {
     let line = line.trim();
     if !(line.starts_with('{') && line.ends_with('}')) {
         return None;
@@ -22,10 +23,10 @@ pub fn texts(line: &str) -> Option<Vec<String>> {
     (!texts.is_empty()).then_some(texts)
 }
 
-fn collect(name: usize, value: Said, depth: usize, texts: &mut Vec<String>) {
+fn collect<'l>(name: usize, value: Said<'l>, depth: usize, texts: &mut Vec<Cow<'l, str>>) {
     match value {
-        Said::Text(text) if FIELDS.get(name) == Some(&"code") => texts.push(format!("code: '{text}'")),
-        Said::Text(text) if text.contains('\n') => texts.extend(text.lines().map(str::to_owned)),
+        Said::Text(text) if FIELDS.get(name) == Some(&"code") => texts.push(format!("code: '{text}'").into()),
+        Said::Text(text) if text.contains('\n') => texts.extend(text.lines().map(|line| Cow::Owned(line.to_owned()))),
         Said::Text(text) => texts.extend((!text.is_empty()).then_some(text)),
         Said::Fields(fields) if depth < DEPTH => {
             fields.into_iter().for_each(|(name, value)| collect(name, value, depth + 1, texts));
@@ -35,14 +36,14 @@ fn collect(name: usize, value: Said, depth: usize, texts: &mut Vec<String>) {
 }
 
 /// A value, of which only texts and our fields are kept.
-enum Said {
-    Text(String),
+enum Said<'l> {
+    Text(Cow<'l, str>),
     /// By their place in [`FIELDS`], in its order.
-    Fields(Vec<(usize, Said)>),
+    Fields(Vec<(usize, Said<'l>)>),
     Nothing,
 }
 
-impl<'de> Deserialize<'de> for Said {
+impl<'de> Deserialize<'de> for Said<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Reading)
     }
@@ -51,18 +52,22 @@ impl<'de> Deserialize<'de> for Said {
 struct Reading;
 
 impl<'de> Visitor<'de> for Reading {
-    type Value = Said;
+    type Value = Said<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Said, E> {
-        Ok(Said::Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<Said<'de>, E> {
+        Ok(Said::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Said, A::Error> {
-        let mut fields: Vec<(usize, Said)> = Vec::new();
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Said<'de>, E> {
+        Ok(Said::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Said<'de>, A::Error> {
+        let mut fields: Vec<(usize, Said<'de>)> = Vec::new();
         while let Some(Name(name)) = map.next_key()? {
             let Some(name) = name else {
                 map.next_value::<IgnoredAny>()?;
@@ -76,28 +81,28 @@ impl<'de> Visitor<'de> for Reading {
         Ok(Said::Fields(fields))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Said, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Said<'de>, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Said::Nothing)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Said, E> {
+    fn visit_bool<E>(self, _: bool) -> Result<Said<'de>, E> {
         Ok(Said::Nothing)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Said, E> {
+    fn visit_i64<E>(self, _: i64) -> Result<Said<'de>, E> {
         Ok(Said::Nothing)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Said, E> {
+    fn visit_u64<E>(self, _: u64) -> Result<Said<'de>, E> {
         Ok(Said::Nothing)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Said, E> {
+    fn visit_f64<E>(self, _: f64) -> Result<Said<'de>, E> {
         Ok(Said::Nothing)
     }
 
-    fn visit_unit<E>(self) -> Result<Said, E> {
+    fn visit_unit<E>(self) -> Result<Said<'de>, E> {
         Ok(Said::Nothing)
     }
 }
@@ -135,7 +140,7 @@ mod tests {
             Some(vec![
                 "error".into(),
                 "Error: P3018".into(),
-                String::new(),
+                Cow::Borrowed(""),
                 "Migration name: a".into(),
                 "code: '42P07'".into()
             ])
