@@ -76,10 +76,11 @@ fn written(folder: &Path, log: &logs::Log) -> std::path::PathBuf {
     path
 }
 
-/// MB/s of the best run. A shell tells the processor time of what it has waited for.
+/// MB/s of the best run. A shell tells the processor time of what it has waited for. The output goes into a file, since grep
+/// stops at the first match where nobody reads it.
 fn speed(command: &mut Command, log: &Path, times: usize) -> f64 {
     let mut timed = Command::new("bash");
-    timed.args(["-c", r#"TIMEFORMAT='%U %S'; time "$@" >/dev/null 2>&1 <"$0""#]).arg(log).arg(command.get_program());
+    timed.args(["-c", r#"TIMEFORMAT='%U %S'; time "$@" >"$0.out" 2>&1 <"$0""#]).arg(log).arg(command.get_program());
     timed.args(command.get_args());
     timed.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let seconds = (0..times).map(|_| {
@@ -93,7 +94,7 @@ fn speed(command: &mut Command, log: &Path, times: usize) -> f64 {
 /// The most memory that the process has had, in KiB, when it has read `size` bytes and waits for more.
 fn peak(size: usize) -> u64 {
     let piece = logs::realistic(1_000_000).swap_remove(0).bytes;
-    let mut child = sluice("auto").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = sluice("Prisma").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
     for _ in 0..size.div_ceil(piece.len()) {
         pipe.write_all(&piece).unwrap();
