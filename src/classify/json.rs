@@ -6,8 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// The fields that hold what was said, in the order in which they are read.
-const FIELDS: &[&str] =
-    &["level", "msg", "message", "log", "error", "err", "code", "detail", "reason", "cause", "stack"];
+const FIELDS: &[&str] = &["msg", "message", "log", "error", "err", "code", "detail", "reason", "cause", "stack"];
 /// How deep objects are looked into.
 const DEPTH: usize = 3;
 
@@ -137,13 +136,7 @@ mod tests {
         let line = r#"{"level":"error","msg":"Error: P3018\n\nMigration name: a","err":{"code":"42P07"}}"#;
         assert_eq!(
             texts(line),
-            Some(vec![
-                "error".into(),
-                "Error: P3018".into(),
-                Cow::Borrowed(""),
-                "Migration name: a".into(),
-                "code: '42P07'".into()
-            ])
+            Some(vec!["Error: P3018".into(), Cow::Borrowed(""), "Migration name: a".into(), "code: '42P07'".into()])
         );
         assert_eq!(texts("{ code: '42P07' }"), None);
         assert_eq!(texts("Error: P3018"), None);
