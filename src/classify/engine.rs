@@ -4,13 +4,13 @@
 //! speak for it. Where the account begins to quote the database, headings count no more: the quoted text belongs to whoever
 //! wrote the migration. A new run of the tool starts from nothing, and the run before counts only where it said nothing.
 
-use std::borrow::Cow;
 use std::mem;
 use std::sync::Arc;
 
 use super::clean;
 use super::codes::{self, Dialect, Meaning};
 use super::json;
+use super::line::{ends, is_comment, is_statement, shorten};
 use super::own::OwnRules;
 use super::reason::Reason;
 use super::rules::{Found, Hit, RuleSet, Says};
@@ -19,11 +19,6 @@ use super::tool::ToolTable;
 
 /// Lines of evidence that are remembered of one account.
 const EVIDENCE: usize = 24;
-/// Bytes of a line that are remembered: its beginning and its end.
-const LINE: usize = 400;
-/// Bytes of a long line that are read.
-const LINE_HEAD: usize = 4 * 1024;
-const LINE_TAIL: usize = 8 * 1024;
 
 /// How much a signal weighs: the tool's detail, its heading, a code, words, a family's code, hints, nothing but "failed".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -466,36 +461,6 @@ fn is_consequence(run: &Run, before: &Run) -> bool {
     recorded && explained && before.blamed.is_some() && run.blamed == before.blamed
 }
 
-/// Whether the line is a comment of the migration itself, echoed: it can say whatever its author likes.
-fn is_comment(line: &str) -> bool {
-    line.trim_start().starts_with("-- ") || line.trim_start().starts_with("/*")
-}
-
-/// The same of a statement. With a dash some tools put the database's answer behind it.
-fn is_statement(line: &str) -> bool {
-    const BEGINNINGS: [&str; 10] = [
-        "insert into ",
-        "update ",
-        "delete from ",
-        "create ",
-        "alter ",
-        "drop ",
-        "select ",
-        "comment on ",
-        "raise ",
-        "do $",
-    ];
-    let line = line.trim_start();
-    if !matches!(
-        line.as_bytes().first().map(u8::to_ascii_lowercase),
-        Some(b'a' | b'c' | b'd' | b'i' | b'r' | b's' | b'u')
-    ) {
-        return false;
-    }
-    let begins = |word: &&str| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    BEGINNINGS.iter().any(begins) && !line.contains(" - ")
-}
-
 /// Whether it bears on what the rest of its line means.
 const fn is_turn(says: &Says) -> bool {
     !matches!(says, Says::Nothing | Says::Mentions | Says::ByCode | Says::Text(_) | Says::Hint(_) | Says::Vague(_))
@@ -516,26 +481,4 @@ fn is_clients(reason: &Reason) -> bool {
 
 fn is_silent(known: Option<&(codes::Width, Meaning)>) -> bool {
     matches!(known, Some((_, Meaning::Consequence | Meaning::Harmless)))
-}
-
-/// The beginning and the end of a line that is long: what a tool says stands there, and between them the SQL that it echoes.
-fn ends(line: &str) -> Cow<'_, str> {
-    if line.len() <= LINE_HEAD + LINE_TAIL {
-        return Cow::Borrowed(line);
-    }
-    // A character has at most four bytes.
-    let boundary = |at: usize| (at..at + 4).find(|at| line.is_char_boundary(*at)).unwrap_or_default();
-    let head = line.get(..boundary(LINE_HEAD)).unwrap_or_default();
-    let tail = line.get(boundary(line.len() - LINE_TAIL)..).unwrap_or_default();
-    Cow::Owned(format!("{head} … {tail}"))
-}
-
-fn shorten(line: &str) -> String {
-    if line.len() <= LINE {
-        return line.to_owned();
-    }
-    let head: String = line.chars().take(LINE / 2).collect();
-    let skip = line.chars().count().saturating_sub(LINE / 2);
-    let tail: String = line.chars().skip(skip).collect();
-    format!("{head} … {tail}")
 }

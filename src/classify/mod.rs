@@ -13,6 +13,7 @@ mod explain;
 mod filter;
 mod guess;
 mod json;
+mod line;
 mod own;
 pub mod reason;
 pub mod redact;
