@@ -46,7 +46,19 @@ fn written(sentence: &str) -> [String; 6] {
 
 /// The line with which the tool's last account of a failure begins, as near as words tell.
 fn account(lines: &[&str]) -> usize {
-    let begins = ["error", "failed", "traceback", "exception", "dirty", "denied", "refused", "cannot", "fatal", "not "];
+    let begins = [
+        "error",
+        "failed",
+        "aborted",
+        "traceback",
+        "exception",
+        "dirty",
+        "denied",
+        "refused",
+        "cannot",
+        "fatal",
+        "not ",
+    ];
     let is = |line: &&str| begins.iter().any(|word| line.to_lowercase().contains(word));
     lines.iter().position(is).unwrap_or(0)
 }

@@ -8,12 +8,14 @@ const LINE: usize = 400;
 const LINE_HEAD: usize = 4 * 1024;
 const LINE_TAIL: usize = 8 * 1024;
 
-/// Whether the line is a comment of the migration itself, echoed: it can say whatever its author likes.
+/// Whether the line is a comment of the migration itself, echoed: it can say whatever its author likes. What is indented may be
+/// a tool's list.
 pub(super) fn is_comment(line: &str) -> bool {
-    line.trim_start().starts_with("-- ") || line.trim_start().starts_with("/*")
+    line.starts_with("-- ") || line.starts_with("/*")
 }
 
-/// The same of a statement. With a dash some tools put the database's answer behind it.
+/// The same of a statement, a whole one to its semicolon: a tool's own sentence can begin with the same words. With a dash some
+/// tools put the database's answer behind it.
 pub(super) fn is_statement(line: &str) -> bool {
     const BEGINNINGS: [&str; 10] = [
         "insert into ",
@@ -27,11 +29,8 @@ pub(super) fn is_statement(line: &str) -> bool {
         "raise ",
         "do $",
     ];
-    let line = line.trim_start();
-    if !matches!(
-        line.as_bytes().first().map(u8::to_ascii_lowercase),
-        Some(b'a' | b'c' | b'd' | b'i' | b'r' | b's' | b'u')
-    ) {
+    let line = line.trim();
+    if !line.ends_with(';') {
         return false;
     }
     let begins = |word: &&str| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
@@ -59,4 +58,27 @@ pub(super) fn shorten(line: &str) -> String {
     let skip = line.chars().count().saturating_sub(LINE / 2);
     let tail: String = line.chars().skip(skip).collect();
     format!("{head} … {tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authors_statement_is_told_from_a_tools_sentence() {
+        assert!(is_statement("  INSERT INTO notes VALUES ('connection refused');"));
+        assert!(is_statement("create table \"ERROR\" (id int);"));
+        for tools in
+            ["Create database failed: connection refused", "alter table `a` - Duplicate entry 'x' for key;", "é;"]
+        {
+            assert!(!is_statement(tools), "{tools}");
+        }
+        assert!(is_comment("-- Error: P1001") && !is_comment("  -- ERROR: Error 1062"));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_characters() {
+        let line = "é".repeat(20_000);
+        assert!(ends(&line).len() < 13_000 && shorten(&line).len() < 1_000);
+    }
 }
