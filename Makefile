@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # Where the cluster of `make cluster-up` and `make demo` lives; CLUSTER=current uses the one of KUBECONFIG instead.
 CLUSTER ?= $(CURDIR)/.cluster
 HELM ?= $(or $(shell command -v helm),$(HOME)/.cache/sluice/helm-4.3.1/helm)
-.PHONY: help build test lint generate cluster-up down demo test-unit test-api fixtures bench
+.PHONY: help build test lint generate cluster-up down demo test-unit test-api fixtures bench score
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -29,7 +29,7 @@ lint: ## Formatting and clippy, warnings as errors
 	cargo clippy --locked --all-targets --features cel,cluster -- -D warnings
 
 test-unit: ## The tests that need no cluster
-	cargo test --locked --features cel,cluster --lib --bins --test walls --test rbac --test classify --test fixtures --test docs
+	cargo test --locked --features cel,cluster --lib --bins --test walls --test rbac --test classify --test fixtures --test adversarial --test fuzz --test command --test docs
 
 test-api: ## The tests that need an API server but no node; KUBERNETES_VERSION says of which release
 	@tests/api/all
@@ -41,6 +41,11 @@ generate: ## Print the CRDs again, then what follows from them
 
 fixtures: ## Run the real migration tools through every failure and record what they print (root)
 	@tests/tools/record
+
+score: ## Print how well the logs of CORPUS=DIR are read, a directory of logs with labels
+	@test -n "$(CORPUS)" || { echo "usage: make score CORPUS=DIR" >&2; exit 2; }
+	@cargo build --quiet --locked
+	@tests/score $(or $(CARGO_TARGET_DIR),target)/debug/sluice $(CORPUS)
 
 bench: ## Measure what is promised of speed and size, and write the table into the README
 	@tests/bench/run

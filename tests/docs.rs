@@ -13,7 +13,7 @@ use regex::Regex;
 use serde_json::Value;
 use sluice::api::MigrationRun;
 use sluice::api::status::Failure;
-use sluice::classify::{Class, REASONS, Reason};
+use sluice::classify::{Class, REASONS, Reason, explained};
 use sluice::decide::failure::retried;
 use sluice::runtime::metrics::{Metrics, RunCount};
 
@@ -385,6 +385,18 @@ fn reasons() -> String {
     format!("{}\n", text.trim())
 }
 
+/// A page for every reason, as `sluice explain` prints it.
+fn pages() -> String {
+    let mut text = String::new();
+    for entry in REASONS {
+        text.push_str(&format!("\n## {}\n\n{}, branch {}\n\n", entry.name, entry.class, entry.branch));
+        for (title, words) in explained(entry) {
+            text.push_str(&format!("**{title}.** {words}\n\n"));
+        }
+    }
+    format!("{}\n", text.trim())
+}
+
 /// `text` with what stands between the marks of `part` replaced.
 fn with_part(text: &str, part: &str, content: &str) -> String {
     let (begin, end) = (format!("<!-- {part}:begin -->\n"), format!("<!-- {part}:end -->"));
@@ -403,6 +415,7 @@ fn the_tables_are_what_the_code_says() {
         ("docs/fields.md", "spec", spec),
         ("docs/fields.md", "status", status),
         ("docs/states.md", "reasons", reasons()),
+        ("docs/reasons.md", "pages", pages()),
     ];
     let mut stale = Vec::new();
     for (file, part, content) in parts {
@@ -418,6 +431,49 @@ fn the_tables_are_what_the_code_says() {
         }
     }
     assert!(stale.is_empty(), "out of date, run `WRITE_DOCS=1 cargo test --test docs`: {}", stale.join(", "));
+}
+
+#[test]
+fn the_schema_of_a_verdict_is_what_the_command_prints() {
+    let schema = serde_json::to_value(schemars::schema_for!(sluice::cli::classify::Report)).unwrap();
+    let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        fs::write(Path::new(TOP).join("docs/verdict.schema.json"), &text).unwrap();
+    }
+    assert_eq!(source("docs/verdict.schema.json"), text, "run `WRITE_DOCS=1 cargo test --test docs`");
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let known: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+    let mut seen = BTreeSet::new();
+    for (text, code) in [("Error: P3018\n\nMigration name: a\n\nDatabase error code: 23505\n", "1"), ("", "0")] {
+        fs::write(&log, text).unwrap();
+        let run = Command::new(env!("CARGO_BIN_EXE_sluice"));
+        let verdict =
+            { run }.args(["classify", "--tool", "Prisma", "--format", "json", "--exit-code", code]).arg(&log).output();
+        let verdict: Value = serde_json::from_slice(&verdict.unwrap().stdout).unwrap();
+        assert_eq!(verdict["schema"], "sluice.dev/verdict/v1");
+        for name in schema["required"].as_array().unwrap() {
+            assert!(verdict.get(name.as_str().unwrap()).is_some(), "{name} is missing of {verdict}");
+        }
+        for (name, value) in verdict.as_object().unwrap() {
+            let field = schema["properties"].get(name).unwrap_or_else(|| panic!("{name} is not in the schema"));
+            let values = values(&schema, field);
+            assert!(values.is_empty() || values.contains(value), "{name}: {value} is not of {values:?}");
+            seen.insert(name.clone());
+        }
+    }
+    assert_eq!(seen.iter().map(String::as_str).collect::<BTreeSet<_>>(), known, "a field is never printed");
+}
+
+/// The values that a field of the schema may have; none where it may have any.
+fn values(schema: &Value, field: &Value) -> Vec<Value> {
+    let mut all: Vec<Value> = field["enum"].as_array().into_iter().flatten().cloned().collect();
+    all.extend(field.get("const").cloned());
+    let name = field["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/"));
+    all.extend(name.map(|name| values(schema, &schema["$defs"][name])).into_iter().flatten());
+    let kinds = ["oneOf", "anyOf"].into_iter().flat_map(|kind| field[kind].as_array().into_iter().flatten());
+    all.extend(kinds.flat_map(|kind| values(schema, kind)));
+    all
 }
 
 #[test]

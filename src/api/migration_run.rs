@@ -10,8 +10,10 @@ use kube::{CustomResource, KubeSchema, core::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::classification::Classification;
 use super::status::MigrationRunStatus;
 use super::target::{Gate, Target};
+use crate::classify::{OwnRuleError, OwnRules};
 
 /// What is wanted: which release's migrations, on which database, run how. Sluice starts a migrate Job when no other run
 /// works on that database, then a check Job that asks whether all is applied, and writes what came of it to status. A
@@ -103,6 +105,10 @@ pub struct MigrationRunSpec {
     /// What Sluice does by itself after a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Recovery>,
+
+    /// How failures are read, besides the rules that Sluice has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<Classification>,
 
     /// Starts nothing new while true. A migration that runs goes on to its end. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -351,6 +357,15 @@ impl MigrationRunSpec {
     #[must_use]
     pub fn start_timeout(&self) -> StdDuration {
         or_default(self.start_timeout, 10 * 60)
+    }
+
+    /// The rules of the user's own, ready to be asked.
+    ///
+    /// # Errors
+    /// When a pattern is none.
+    pub fn own_rules(&self) -> Result<OwnRules, OwnRuleError> {
+        let rules = self.classification.as_ref().and_then(|classification| classification.rules.clone());
+        OwnRules::new(rules.into_iter().flatten().map(Into::into))
     }
 
     /// Whether nothing new may start.

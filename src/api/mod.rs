@@ -2,6 +2,7 @@
 //!
 //! One file a kind. Nothing here reads a cluster or decides anything; a change here is a change of contract.
 
+pub mod classification;
 pub mod conditions;
 pub mod crd;
 pub mod labels;

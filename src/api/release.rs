@@ -25,11 +25,12 @@ pub fn release_digest(spec: &MigrationRunSpec, namespace: &str) -> String {
     names::digest_hex(&[&identity.to_string()])
 }
 
-/// Digest of all that bears on how an attempt runs: the release, and pod template, timeouts and `allowEmpty` besides. A
+/// Digest of all that bears on how an attempt runs: the release, and pod template, timeouts, `allowEmpty` and rules
+/// of classification besides. A
 /// failed release is tried again when this changes (more memory, a longer timeout), a clean one is not.
 #[must_use]
 pub fn inputs_digest(spec: &MigrationRunSpec, namespace: &str) -> String {
-    let inputs = json!({
+    let mut inputs = json!({
         "release": release_digest(spec, namespace),
         "podTemplate": spec.pod_template,
         "migrateTimeout": spec.migrate_timeout().as_millis().to_string(),
@@ -37,6 +38,10 @@ pub fn inputs_digest(spec: &MigrationRunSpec, namespace: &str) -> String {
         "startTimeout": spec.start_timeout().as_millis().to_string(),
         "allowEmpty": spec.allow_empty(),
     });
+    // Only where it is written: runs of an operator that did not know the field keep their digest.
+    if let (Some(classification), Some(inputs)) = (&spec.classification, inputs.as_object_mut()) {
+        inputs.insert("classification".to_owned(), json!(classification));
+    }
     names::digest_hex(&[&inputs.to_string()])
 }
 
@@ -96,6 +101,14 @@ mod tests {
     fn a_timeout_is_an_input_but_not_the_release() {
         let mut other = spec();
         other.migrate = Some(Migrate { timeout: Some(std::time::Duration::from_secs(1).into()), ..Migrate::default() });
+        assert_eq!(release_digest(&spec(), "a"), release_digest(&other, "a"));
+        assert_ne!(inputs_digest(&spec(), "a"), inputs_digest(&other, "a"));
+    }
+
+    #[test]
+    fn a_rule_of_ones_own_is_an_input_but_not_the_release() {
+        let mut other = spec();
+        other.classification = Some(Default::default());
         assert_eq!(release_digest(&spec(), "a"), release_digest(&other, "a"));
         assert_ne!(inputs_digest(&spec(), "a"), inputs_digest(&other, "a"));
     }

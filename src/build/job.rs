@@ -30,6 +30,9 @@ pub fn refusal(observed: &Observed) -> Option<String> {
     {
         return Some(refusal);
     }
+    if let Err(error) = observed.spec.own_rules() {
+        return Some(format!("classification.rules{error}: write a regular expression of RE2's kind"));
+    }
     for step in ["migrate", "check"] {
         if command(observed, step).is_empty() {
             return Some(format!("{step}.command is required: the tool has none of its own"));

@@ -279,3 +279,15 @@ fn a_tool_without_commands_needs_both() {
     seen.spec = Arc::new(spec);
     assert_eq!(job::refusal(&seen).as_deref(), Some("check.command is required: the tool has none of its own"));
 }
+
+#[test]
+fn a_rule_that_is_no_pattern_is_named_with_its_place() {
+    let mut seen = observed(None);
+    let mut spec = (*seen.spec).clone();
+    let rules = json!({ "rules": [{ "match": "ok", "class": "Config", "reason": "A" },
+        { "match": "ab(cd", "class": "Config", "reason": "B" }] });
+    spec.classification = serde_json::from_value(rules).unwrap();
+    seen.spec = Arc::new(spec);
+    let refusal = job::refusal(&seen).unwrap();
+    assert!(refusal.starts_with("classification.rules[1].match, column 3: unclosed group"), "{refusal}");
+}

@@ -27,16 +27,25 @@ const PREFIXES: &str = concat!(
 );
 
 static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PREFIXES).ok());
-static COLOUR: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.|\[(?:\d{1,3};)*\d{1,2}m|\[2K|\[1G")
-        .ok()
-});
-
 /// The line without what carried it.
-pub fn line(raw: &[u8]) -> String {
-    let lossy = String::from_utf8_lossy(raw);
-    let text = visible(&lossy);
-    let mut rest = text.as_ref();
+pub fn line(raw: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(raw) {
+        Ok(text) => text_line(text),
+        Err(_) => Cow::Owned(text_line(&String::from_utf8_lossy(raw)).into_owned()),
+    }
+}
+
+/// The same of a line that is text already.
+pub fn text_line(text: &str) -> Cow<'_, str> {
+    match visible(text) {
+        Cow::Borrowed(text) => Cow::Borrowed(carried(text)),
+        Cow::Owned(text) => Cow::Owned(carried(&text).to_owned()),
+    }
+}
+
+/// What a line carries.
+fn carried(line: &str) -> &str {
+    let mut rest = line;
     if let Some(prefix) = PREFIX.as_ref() {
         for _ in 0..4 {
             if !may_be_carried(rest) {
@@ -48,25 +57,90 @@ pub fn line(raw: &[u8]) -> String {
             }
         }
     }
-    rest.trim_end().to_owned()
+    rest.trim_end()
 }
 
 /// Whether a prefix is possible at all: a time, a bracket, or a name before ` | ` or ` : `.
 fn may_be_carried(line: &str) -> bool {
     match line.as_bytes() {
-        [b'0'..=b'9' | b'[' | b'#' | b'e' | b'o' | b's', ..] => true,
-        bytes => bytes.iter().take(80).any(|b| matches!(b, b'|')) || line.contains(" : "),
+        [b'0'..=b'9' | b'[' | b'#', ..] | [b'e', b'r', b'r', ..] | [b'o', b'u', b't', ..] | [b's', b't', b'd', ..] => {
+            true
+        }
+        bytes => memchr::memchr_iter(b'|', bytes).next().is_some_and(|at| at < 80) || has_colon(bytes),
     }
+}
+
+/// Whether ` : ` stands in the line.
+fn has_colon(line: &[u8]) -> bool {
+    memchr::memchr_iter(b':', line).any(|at| at > 0 && line.get(at - 1..at + 2) == Some(b" : "))
 }
 
 /// The text without colours and control characters; tabs stay.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    let odd = |c: char| c != '\t' && (c.is_control() || is_invisible(c));
-    let plain = match COLOUR.as_ref() {
-        Some(colour) if text.contains(['\u{1b}', '[']) => colour.replace_all(text, ""),
-        _ => Cow::Borrowed(text),
-    };
-    if plain.contains(odd) { Cow::Owned(plain.chars().filter(|c| !odd(*c)).collect()) } else { plain }
+    if is_plain(text.as_bytes()) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let skipped = match first {
+            '\u{1b}' | '[' => colour(rest.as_bytes()),
+            '\t' | ' '..='~' => 0,
+            odd if odd.is_control() || is_invisible(odd) => odd.len_utf8(),
+            _ => 0,
+        };
+        // Up to what may be skipped next, in one go.
+        let kept = if skipped > 0 { 0 } else { plain_after(rest, first.len_utf8()) };
+        let (taken, others) = rest.split_at_checked(kept + skipped).unwrap_or((rest, ""));
+        out.push_str(if skipped > 0 { "" } else { taken });
+        rest = others;
+    }
+    Cow::Owned(out)
+}
+
+/// The length of what certainly stays, from the beginning on; at least `least`, its first character.
+fn plain_after(text: &str, least: usize) -> usize {
+    let rest = text.as_bytes().get(least..).unwrap_or_default();
+    least + rest.iter().take_while(|b| matches!(b, b' '..=b'~' | b'\t') && **b != b'[').count()
+}
+
+/// The length of the escape at the beginning, or of what is left of one that has lost its first byte; 0 where there is none.
+fn colour(text: &[u8]) -> usize {
+    match text {
+        [0x1b, b'[', rest @ ..] => {
+            let parameters = rest.iter().take_while(|b| matches!(b, b'0'..=b'9' | b';' | b'?')).count();
+            let rest = rest.get(parameters..).unwrap_or_default();
+            let between = rest.iter().take_while(|b| matches!(b, b' '..=b'/')).count();
+            let ends = rest.get(between).is_some_and(|b| matches!(b, b'@'..=b'~'));
+            if ends { 2 + parameters + between + 1 } else { 2 }
+        }
+        [0x1b, b']', rest @ ..] => {
+            let title = rest.iter().take_while(|b| !matches!(b, 0x07 | 0x1b)).count();
+            let end = match rest.get(title..) {
+                Some([0x07, ..]) => 1,
+                Some([0x1b, b'\\', ..]) => 2,
+                _ => 0,
+            };
+            2 + title + end
+        }
+        [0x1b, next, ..] if next.is_ascii() => 2,
+        [0x1b, ..] => 1,
+        [b'[', b'2', b'K', ..] | [b'[', b'1', b'G', ..] => 3,
+        [b'[', rest @ ..] => remains(rest).map_or(0, |length| 1 + length),
+        _ => 0,
+    }
+}
+
+/// The length of numbers between semicolons and an `m`.
+fn remains(text: &[u8]) -> Option<usize> {
+    let numbers = text.iter().take_while(|b| matches!(b, b'0'..=b'9' | b';')).count();
+    let well = text.get(..numbers)?.split(|b| *b == b';').all(|number| (1..=3).contains(&number.len()));
+    (well && text.get(numbers) == Some(&b'm')).then_some(numbers + 1)
+}
+
+/// Whether nothing can be hidden: printable ASCII without a bracket. Without a branch, so that many bytes are tested at once.
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().fold(true, |plain, b| plain & (matches!(b, b' '..=b'~' | b'\t') & (*b != b'[')))
 }
 
 /// Characters that change how a terminal or a browser shows the text around them.
@@ -93,6 +167,7 @@ mod tests {
             ("[X] 289 InitialMigration", "[X] 289 InitialMigration"),
             ("[ ] 290 Second", "[ ] 290 Second"),
             ("a\u{7}b\u{202e}c", "abc"),
+            ("\u{1b}]0;title\u{7}é [pod] \u{1b}[2Kx[1;31my[1;;mz\u{1b}", "é [pod] xy[1;;mz"),
         ] {
             assert_eq!(line(raw.as_bytes()), clean, "{raw:?}");
         }

@@ -5,19 +5,20 @@
 //! wrote the migration. A new run of the tool starts from nothing, and the run before counts only where it said nothing.
 
 use std::mem;
+use std::sync::Arc;
 
 use super::clean;
 use super::codes::{self, Dialect, Meaning};
 use super::json;
+use super::line::{ends, is_comment, is_statement, shorten};
+use super::own::OwnRules;
 use super::reason::Reason;
-use super::rules::{Hit, RuleSet, Says};
+use super::rules::{Found, Hit, RuleSet, Says};
 use super::scan::Reader;
 use super::tool::ToolTable;
 
 /// Lines of evidence that are remembered of one account.
 const EVIDENCE: usize = 24;
-/// Bytes of a line that are remembered: its beginning and its end.
-const LINE: usize = 400;
 
 /// How much a signal weighs: the tool's detail, its heading, a code, words, a family's code, hints, nothing but "failed".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,11 +118,46 @@ pub(super) struct Engine {
     run: Run,
     before: Option<Run>,
     names_next: bool,
+    found: Found,
+    work: usize,
+    own: Option<Own>,
+}
+
+/// The user's own rules, and the first of them that has matched, with the line.
+struct Own {
+    rules: Arc<OwnRules>,
+    first: Option<(usize, String)>,
 }
 
 impl Engine {
     pub fn new(table: &'static ToolTable, rules: &'static RuleSet) -> Self {
-        Self { table, rules, run: Run::default(), before: None, names_next: false }
+        Self {
+            table,
+            rules,
+            run: Run::default(),
+            before: None,
+            names_next: false,
+            found: Found::default(),
+            work: 0,
+            own: None,
+        }
+    }
+
+    /// With rules of the user's own.
+    pub fn with_rules(mut self, rules: Arc<OwnRules>) -> Self {
+        self.own = Some(Own { rules, first: None });
+        self
+    }
+
+    /// The first of the user's rules that has matched, with the line.
+    pub fn own(&mut self) -> Option<(Arc<OwnRules>, usize, String)> {
+        let Own { rules, first } = self.own.take()?;
+        first.map(|(at, line)| (rules, at, line))
+    }
+
+    /// Bytes that literals were looked for in, and bytes that patterns were tried on.
+    pub fn work(&self) -> u64 {
+        self.work as u64
     }
 
     /// The run that counts: the last one that said anything.
@@ -139,20 +175,79 @@ impl Engine {
 
     /// Takes one readable line.
     fn read(&mut self, at: u64, line: &str) {
-        let hits = self.rules.hits(line);
-        if hits.iter().any(|hit| matches!(hit.rule.says, Says::Nothing)) {
+        let ends = ends(line);
+        let line = ends.as_ref();
+        if let Some(Own { rules, first }) = &mut self.own {
+            let limit = first.as_ref().map_or(rules.len(), |(at, _)| *at);
+            if let Some(at) = rules.find(line, limit) {
+                *first = Some((at, shorten(line)));
+            }
+        }
+        let mut found = mem::take(&mut self.found);
+        self.rules.find(line, &mut found);
+        self.work += line.len();
+        // Within its account a tool may mark its own lines with dashes.
+        if is_statement(line) || self.run.account.is_none() && is_comment(line) {
+            // Its words are the author's. A tool that begins a line of its own so has a pattern that says it.
+            self.rules.keep(&mut found, |says| is_turn(says) || matches!(says, Says::Mentions));
+        }
+        if !found.is_empty() {
+            self.weigh(at, line, &found);
+        }
+        self.found = found;
+    }
+
+    /// Takes what matches in a line that holds literals. Patterns are tried only where a match would change something.
+    fn weigh(&mut self, at: u64, line: &str, found: &Found) {
+        let (rules, mut hits) = (self.rules, Vec::new());
+        self.work += line.len() * rules.matching(line, found, is_turn, &mut hits);
+        let turned = !hits.is_empty();
+        let asked = |says: &Says| !is_turn(says) && (turned || self.matters(says));
+        let another = found.dialect().is_some() && found.dialect() != self.run.dialect;
+        if !turned && !another && !rules.any(found, |says| asked(says) && !matches!(says, Says::Nothing)) {
             return;
         }
-        if let Some(dialect) = dialect(line) {
-            self.run.dialect = Some(dialect);
+        let tried = rules.matching(line, found, asked, &mut hits);
+        self.work += line.len() * tried;
+        if hits.iter().any(|(_, hit)| matches!(hit.rule.says, Says::Nothing)) {
+            return;
         }
-        let mut told = false;
-        for hit in &hits {
-            told |= self.apply(at, hit);
-        }
+        hits.sort_unstable_by_key(|(index, _)| *index);
+        self.run.dialect = found.dialect().or(self.run.dialect);
+        let told = hits.iter().fold(false, |told, (_, hit)| self.apply(at, hit) | told);
         if told {
             self.remember(line);
         }
+    }
+
+    /// Whether a match could change the account. Of a thousand errors alike the first dozens are evidence, and no more.
+    fn matters(&self, says: &Says) -> bool {
+        let run = &self.run;
+        let evidence = run.evidence.len() < EVIDENCE;
+        match says {
+            Says::Text(reason) => evidence || self.betters(Weight::Words, Some(reason)),
+            Says::Hint(reason) => evidence || self.betters(Weight::Hint, Some(reason)),
+            Says::Vague(reason) => evidence || run.blamed.is_none() || self.betters(Weight::Vague, Some(reason)),
+            Says::ByCode => {
+                let settled = run.state.is_some() && run.loose_code.as_ref().is_some_and(|code| code.len() > 2);
+                evidence || !settled || run.notice || run.account.is_some() || self.betters(Weight::Code, None)
+            }
+            Says::Mentions => run.mentioned.is_none(),
+            _ => true,
+        }
+    }
+
+    /// Whether a signal of this weight could be taken; of any reason where none is given.
+    fn betters(&self, weight: Weight, reason: Option<&Reason>) -> bool {
+        let run = &self.run;
+        let Some(old) = &run.cause else { return true };
+        let (new, old_rank) = ((run.account.is_some(), weight), (old.framed, old.weight));
+        let first_of_quote = run.quoted_log && run.quoting && run.earlier.is_none();
+        let adds_code = old.code.as_deref().is_none_or(|code| code.starts_with("ER_"));
+        first_of_quote
+            || new > old_rank
+            || (new == old_rank && self.table.echoes_first)
+            || (adds_code && reason.is_none_or(|reason| old.reason == *reason))
     }
 
     /// Applies what a match says; whether the line is evidence.
@@ -180,13 +275,15 @@ impl Engine {
                 return false;
             }
             Says::Mentions => {
-                self.run.mentioned = self.run.mentioned.take().or_else(|| hit.group("name").map(str::to_owned));
+                if self.run.mentioned.is_none() {
+                    self.run.mentioned = hit.group("name").map(str::to_owned);
+                }
                 return false;
             }
             Says::Opens if !quoting => self.open(at, hit),
             Says::Heads(reason) if !quoting => {
                 self.open(at, hit);
-                self.signal(at, Weight::Heading, reason.clone(), hit.group("code"));
+                self.signal(at, Weight::Heading, reason, hit);
             }
             Says::Quotes => {
                 self.run.quoting |= self.run.account.is_some();
@@ -199,15 +296,15 @@ impl Engine {
             Says::Cause(reason) if !quoting => {
                 self.run.account = Some(at);
                 self.blame_if_named(hit);
-                self.signal(at, Weight::Detail, reason.clone(), hit.group("code"));
+                self.signal(at, Weight::Detail, reason, hit);
             }
             Says::ByCode => return self.by_code(at, hit),
             Says::Text(reason) | Says::Hint(reason) if is_clients(reason) && hit.is_raised() => return false,
-            Says::Text(reason) => self.signal(at, Weight::Words, reason.clone(), hit.group("code")),
-            Says::Hint(reason) => self.signal(at, Weight::Hint, reason.clone(), hit.group("code")),
+            Says::Text(reason) => self.signal(at, Weight::Words, reason, hit),
+            Says::Hint(reason) => self.signal(at, Weight::Hint, reason, hit),
             Says::Vague(reason) => {
                 self.blame_if_named(hit);
-                self.signal(at, Weight::Vague, reason.clone(), hit.group("code"));
+                self.signal(at, Weight::Vague, reason, hit);
             }
             Says::Applied if !quoting => self.run.applied = Some(at),
             Says::Clean if !quoting => self.run.clean = Some(at),
@@ -278,7 +375,9 @@ impl Engine {
         if code == "0" {
             return false;
         }
-        let code = codes::names::state(code).unwrap_or(code);
+        // Names of exceptions are the only codes with small letters.
+        let named = code.bytes().any(|b| b.is_ascii_lowercase());
+        let code = if named { codes::names::state(code).unwrap_or(code) } else { code };
         let known = codes::read(code, self.run.dialect);
         let vague = |loose: &String| loose.len() < 3;
         if self.run.loose_code.as_ref().is_none_or(vague) && !is_silent(known.as_ref()) {
@@ -293,30 +392,37 @@ impl Engine {
                 // A code within an account says that it goes on: a sentence of success before it was quoted.
                 self.run.account = self.run.account.map(|_| at);
                 let weight = if weight == codes::Width::Exact { Weight::Code } else { Weight::BroadCode };
-                self.signal(at, weight, reason, Some(code));
+                self.cause(at, weight, &reason, || Some(code));
                 true
             }
             Meaning::Consequence | Meaning::Harmless => false,
         }
     }
 
-    fn signal(&mut self, at: u64, weight: Weight, reason: Reason, code: Option<&str>) {
+    fn signal(&mut self, at: u64, weight: Weight, reason: &Reason, hit: &Hit<'_>) {
+        self.cause(at, weight, reason, || hit.group("code"));
+    }
+
+    /// Takes an account of the cause, where it is better than the one that is known. The code is looked for only then.
+    fn cause<'c>(&mut self, at: u64, weight: Weight, reason: &Reason, code: impl FnOnce() -> Option<&'c str>) {
         let framed = self.run.account.is_some();
         if self.run.quoted_log && self.run.quoting {
             self.run.earlier.get_or_insert_with(|| reason.clone());
         }
-        let new = Signal { framed, weight, reason, code: code.map(str::to_owned), at };
-        let Some(old) = &mut self.run.cause else {
-            self.run.cause = Some(new);
-            return;
-        };
-        let later_wins = self.table.echoes_first && old.at != new.at;
-        let rank = |signal: &Signal| (signal.framed, signal.weight);
-        if rank(&new) > rank(old) || (rank(&new) == rank(old) && later_wins) {
-            *old = new;
-        } else if old.reason == new.reason && old.code.as_deref().is_none_or(|code| code.starts_with("ER_")) {
+        let later_wins = self.table.echoes_first;
+        let better = self.run.cause.as_ref().is_none_or(|old| {
+            let (new, old_rank) = ((framed, weight), (old.framed, old.weight));
+            new > old_rank || (new == old_rank && later_wins && old.at != at)
+        });
+        if better {
+            let code = code().map(str::to_owned);
+            self.run.cause = Some(Signal { framed, weight, reason: reason.clone(), code, at });
+        } else if let Some(old) = &mut self.run.cause
+            && old.reason == *reason
+            && old.code.as_deref().is_none_or(|code| code.starts_with("ER_"))
+        {
             // The number says the same as the name, and more exactly.
-            old.code = new.code.or(old.code.take());
+            old.code = code().map(str::to_owned).or(old.code.take());
         }
     }
 
@@ -340,13 +446,13 @@ impl Reader for Engine {
             self.remember(&line);
         }
         match json::texts(&line) {
-            Some(texts) => texts.iter().for_each(|text| self.read(at, &clean::line(text.as_bytes()))),
+            Some(texts) => texts.iter().for_each(|text| self.read(at, &clean::text_line(text))),
             None => self.read(at, &line),
         }
     }
 
     fn wants_next(&self) -> bool {
-        self.names_next
+        self.names_next || self.own.is_some()
     }
 }
 
@@ -360,6 +466,11 @@ fn is_consequence(run: &Run, before: &Run) -> bool {
         cause.weight >= Weight::Words && cause.reason != Reason::FAILED_MIGRATION_RECORDED && before.in_migration()
     });
     recorded && explained && before.blamed.is_some() && run.blamed == before.blamed
+}
+
+/// Whether it bears on what the rest of its line means.
+const fn is_turn(says: &Says) -> bool {
+    !matches!(says, Says::Nothing | Says::Mentions | Says::ByCode | Says::Text(_) | Says::Hint(_) | Says::Vague(_))
 }
 
 /// Whether only a client can say so: a session that a server answers with an ERROR is neither unreachable nor closed.
@@ -377,32 +488,4 @@ fn is_clients(reason: &Reason) -> bool {
 
 fn is_silent(known: Option<&(codes::Width, Meaning)>) -> bool {
     matches!(known, Some((_, Meaning::Consequence | Meaning::Harmless)))
-}
-
-fn dialect(line: &str) -> Option<Dialect> {
-    let may = line.as_bytes().windows(2).any(|pair| matches!(pair, b"SQ" | b"Sq" | b"sq" | b"Ma" | b"r:" | b"(c"));
-    if !may {
-        return None;
-    }
-    const MARKS: &[(&str, Option<Dialect>)] = &[
-        ("MySQL", Some(Dialect::MySql)),
-        ("MariaDB", Some(Dialect::MySql)),
-        ("SQL Server", Some(Dialect::SqlServer)),
-        ("SqlClient", Some(Dialect::SqlServer)),
-        ("Error Number:", Some(Dialect::SqlServer)),
-        ("SQLite", Some(Dialect::Sqlite)),
-        ("sqlite", Some(Dialect::Sqlite)),
-        ("returned from database: (code: ", Some(Dialect::Sqlite)),
-    ];
-    MARKS.iter().find(|(mark, _)| line.contains(mark)).and_then(|(_, dialect)| *dialect)
-}
-
-fn shorten(line: &str) -> String {
-    if line.len() <= LINE {
-        return line.to_owned();
-    }
-    let head: String = line.chars().take(LINE / 2).collect();
-    let skip = line.chars().count().saturating_sub(LINE / 2);
-    let tail: String = line.chars().skip(skip).collect();
-    format!("{head} … {tail}")
 }

@@ -1,10 +1,11 @@
 //! Which tool wrote a log, by the lines that only it prints.
 
 use std::collections::BTreeSet;
+use std::ptr;
 use std::sync::OnceLock;
 
 use super::clean;
-use super::rules::{RuleSet, Says};
+use super::rules::{Rule, RuleSet, Says};
 use super::scan::{Reader, Stream};
 use super::tool::Tool;
 
@@ -15,35 +16,34 @@ fn is_anybodys(needle: &str) -> bool {
 
 /// The tool whose own lines occur most in the text; [`Tool::Custom`] where none does.
 pub(super) fn guess(head: &[u8]) -> Tool {
-    static SETS: OnceLock<Vec<(Tool, RuleSet)>> = OnceLock::new();
-    let sets =
-        SETS.get_or_init(|| Tool::ALL.into_iter().map(|tool| (tool, RuleSet::new(&[tool.table().rules]))).collect());
-    let mut best = (0, Tool::Custom);
-    for (tool, rules) in sets {
-        let (mut stream, mut marks) = (Stream::default(), Marks { rules, seen: BTreeSet::new() });
-        stream.push(head, rules, &mut marks);
-        stream.end(rules, &mut marks);
-        if marks.seen.len() > best.0 {
-            best = (marks.seen.len(), *tool);
-        }
-    }
-    best.1
+    static ALL: OnceLock<RuleSet> = OnceLock::new();
+    let rules = ALL.get_or_init(|| RuleSet::new(&Tool::ALL.map(|tool| tool.table().rules)));
+    let (mut stream, mut marks) = (Stream::default(), Marks { rules, seen: BTreeSet::new() });
+    stream.push(head, rules, &mut marks);
+    stream.end(rules, &mut marks);
+    let count = |tool: &Tool| marks.seen.iter().filter(|(of, _)| of == tool).count();
+    // Of two that are alike the first counts.
+    let best = Tool::ALL.into_iter().rev().max_by_key(count);
+    best.filter(|tool| count(tool) > 0).unwrap_or(Tool::Custom)
 }
 
-/// The rules of one tool that have matched, each counted once: repetition proves nothing.
+/// The tool in whose table a rule stands.
+fn owner(rule: &'static Rule) -> Option<Tool> {
+    Tool::ALL.into_iter().find(|tool| tool.table().rules.as_ptr_range().contains(&ptr::from_ref(rule)))
+}
+
+/// The rules of each tool that have matched, each counted once: repetition proves nothing.
 struct Marks<'r> {
     rules: &'r RuleSet,
-    seen: BTreeSet<&'static str>,
+    seen: BTreeSet<(Tool, &'static str)>,
 }
 
 impl Reader for Marks<'_> {
     fn line(&mut self, _: u64, raw: &[u8]) {
         let line = clean::line(raw);
-        for hit in self.rules.hits(&line) {
-            if is_own(&hit.rule.says) && !is_anybodys(hit.rule.needle) {
-                self.seen.insert(hit.rule.needle);
-            }
-        }
+        let own = self.rules.hits(&line).into_iter().map(|hit| hit.rule);
+        let own = own.filter(|rule| is_own(&rule.says) && !is_anybodys(rule.needle));
+        self.seen.extend(own.filter_map(|rule| Some((owner(rule)?, rule.needle))));
     }
 
     fn wants_next(&self) -> bool {

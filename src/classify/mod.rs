@@ -10,8 +10,11 @@ mod common;
 mod decide;
 mod engine;
 mod explain;
+mod filter;
 mod guess;
 mod json;
+mod line;
+mod own;
 pub mod reason;
 pub mod redact;
 mod rules;
@@ -21,10 +24,13 @@ mod tools;
 mod types;
 mod unwrap;
 
-pub use explain::explain;
+pub use explain::{explain, parts as explained};
+pub use own::{OwnRule, OwnRuleError, OwnRules};
 pub use reason::{Entry, REASONS, Reason};
 pub use tool::{Tool, ToolTable};
 pub use types::{Branch, Class, Confidence, Ending, Outcome, Step, Verdict};
+
+use std::sync::Arc;
 
 use engine::Engine;
 use scan::Stream;
@@ -50,22 +56,45 @@ impl Classifier {
         Self { tool, step, stream: Stream::default(), engine: Engine::new(tool.table(), tool.rules()) }
     }
 
+    /// The same with rules of the user's own. They are asked of every line, which costs time.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Arc<OwnRules>) -> Self {
+        self.engine = self.engine.with_rules(rules);
+        self
+    }
+
     /// Takes the next bytes of the log, as many as there are.
     pub fn push(&mut self, chunk: &[u8]) {
         self.stream.push(chunk, self.tool.rules(), &mut self.engine);
+    }
+
+    /// The work so far, in bytes that literals were looked for in and bytes that patterns were tried on.
+    pub fn work(&self) -> u64 {
+        self.engine.work()
     }
 
     /// The verdict, now that the log is complete and it is known how the container ended.
     pub fn finish(mut self, ending: Ending) -> Verdict {
         self.stream.end(self.tool.rules(), &mut self.engine);
         let table = self.tool.table();
-        let verdict = decide::decide(&self.engine.conclude(), table, self.step, ending);
+        let own = self.engine.own();
+        let run = self.engine.conclude();
+        let under_way = run.in_migration();
+        let verdict = decide::decide(&run, table, self.step, ending);
         let (kept, _) = self.stream.kept();
-        match unwrap::unwrap(&kept) {
+        let verdict = match unwrap::unwrap(&kept) {
             Some(text) => better(verdict, decide::decide(&again(self.tool, &text), table, self.step, ending)),
             None => verdict,
-        }
+        };
+        let Some((rules, at, line)) = own else { return verdict };
+        let untouched = !under_way && verdict.class.is_some_and(is_before_sql);
+        rules.judge(at, &line, untouched, verdict)
     }
+}
+
+/// Whether nothing of a migration can have been executed where a step failed so.
+const fn is_before_sql(class: Class) -> bool {
+    matches!(class, Class::Connectivity | Class::Runtime | Class::Config)
 }
 
 /// Reads a text that a terminal had wrapped.

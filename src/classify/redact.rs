@@ -17,6 +17,7 @@ pub const MAX_BYTES: usize = 2048;
 const PATTERNS: &[(&str, &str)] = &[
     // Private keys and tokens of known shape.
     (r"-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)[A-Z ]*-----.*", "***"),
+    (r"^\s*[A-Za-z0-9+/]{40,}={0,2}\s*$", "***"),
     (r"\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?", "***"),
     (r"\b(?:AKIA|ASIA|AGPA|AIDA|AROA)[A-Z0-9]{12,}\b", "***"),
     (

@@ -3,11 +3,13 @@
 //! A rule is a literal that must occur in the line, a pattern that then must match it, and what the match says. The
 //! literals of all rules are searched at once, so a line that holds none of them costs one pass over its bytes.
 
+use std::cell::OnceCell;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 use regex::{Captures, Regex};
 
+use super::codes::Dialect;
+use super::filter::Filter;
 use super::reason::Reason;
 
 /// What a line says. Groups of the pattern carry the details: `name` a migration, `code` the tool's or the database's
@@ -78,34 +80,73 @@ pub(super) const fn rule(needle: &'static str, pattern: &'static str, says: Says
     Rule { needle, pattern, says }
 }
 
-/// Rules made ready: one automaton for all literals; patterns are compiled when their literal first occurs.
+/// Rules made ready: one search for all literals; patterns are compiled when their literal first occurs.
 pub(super) struct RuleSet {
     rules: Vec<Ready>,
-    search: Option<AhoCorasick>,
+    literals: Filter,
 }
 
 struct Ready {
     rule: &'static Rule,
-    regex: OnceLock<Option<Regex>>,
+    pattern: OnceLock<Option<Pattern>>,
 }
 
-/// One match of a rule in a line.
+/// A pattern, and which of its groups are called how: looking for a name costs more than looking at a line.
+struct Pattern {
+    regex: Regex,
+    groups: Vec<(&'static str, usize)>,
+}
+
+impl Pattern {
+    fn new(text: &str) -> Option<Self> {
+        let regex = Regex::new(text).ok()?;
+        let place = |name: &'static str| Some((name, regex.capture_names().position(|group| group == Some(name))?));
+        let groups = ["name", "code", "state"].into_iter().filter_map(place).collect();
+        Some(Self { regex, groups })
+    }
+}
+
+/// One match of a rule in a line. Its groups are looked for when they are asked for: most lines change nothing.
 pub(super) struct Hit<'l> {
     /// The rule.
     pub rule: &'static Rule,
-    groups: Option<Captures<'l>>,
+    pattern: Option<&'l Pattern>,
+    groups: OnceCell<Option<Captures<'l>>>,
     line: &'l str,
 }
 
-impl Hit<'_> {
+impl<'l> Hit<'l> {
     /// Whether the line is a server's answer of severity ERROR, whose words may be the author's own `RAISE`.
     pub fn is_raised(&self) -> bool {
         is_raised(self.line)
     }
 
     /// The text of a group, where it took part and is not empty.
-    pub fn group(&self, name: &str) -> Option<&str> {
-        self.groups.as_ref()?.name(name).map(|m| m.as_str().trim()).filter(|text| !text.is_empty())
+    pub fn group(&self, name: &str) -> Option<&'l str> {
+        let pattern = self.pattern?;
+        let (_, place) = pattern.groups.iter().find(|(group, _)| *group == name)?;
+        let groups = self.groups.get_or_init(|| pattern.regex.captures(self.line)).as_ref()?;
+        groups.get(*place).map(|m| m.as_str().trim()).filter(|text| !text.is_empty())
+    }
+}
+
+/// Which literals a line holds, and whose dialect it speaks. Kept between lines for its room alone.
+#[derive(Default)]
+pub(super) struct Found {
+    indexes: Vec<usize>,
+    seen: Vec<bool>,
+    dialect: Option<Dialect>,
+}
+
+impl Found {
+    /// Whether no rule's literal is in the line.
+    pub fn is_empty(&self) -> bool {
+        self.indexes.is_empty()
+    }
+
+    /// The database that the line names.
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.dialect
     }
 }
 
@@ -113,43 +154,79 @@ impl RuleSet {
     /// Makes the tables ready; earlier tables are asked first.
     pub fn new(tables: &[&'static [Rule]]) -> Self {
         let rules: Vec<Ready> =
-            tables.iter().flat_map(|table| table.iter()).map(|rule| Ready { rule, regex: OnceLock::new() }).collect();
-        let search = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .ascii_case_insensitive(true)
-            .build(rules.iter().map(|ready| ready.rule.needle).chain(DIRT.iter().copied()))
-            .ok();
-        Self { rules, search }
+            tables.iter().flat_map(|table| table.iter()).map(|rule| Ready { rule, pattern: OnceLock::new() }).collect();
+        let needles = rules.iter().map(|ready| ready.rule.needle);
+        let marks = MARKS.iter().map(|(mark, _)| *mark);
+        let literals = Filter::new(needles.chain(DIRT.iter().copied()).chain(marks), rules.len() + DIRT.len());
+        Self { rules, literals }
     }
 
-    /// Where the next literal ends at or after `from`, if any.
+    /// Where a literal may begin at or after `from`, if anywhere.
     pub fn next(&self, text: &[u8], from: usize) -> Option<usize> {
-        let search = self.search.as_ref()?;
-        search.find(Input::new(text).range(from..text.len())).map(|found| found.end())
+        self.literals.next(text, from)
+    }
+
+    /// Looks for the literals of all rules in a line.
+    pub fn find(&self, line: &str, found: &mut Found) {
+        let Found { indexes, seen, dialect } = found;
+        indexes.clear();
+        *dialect = None;
+        seen.clear();
+        seen.resize(self.rules.len(), false);
+        let marks = self.rules.len() + DIRT.len();
+        self.literals.each(line.as_bytes(), |literal| match seen.get_mut(literal) {
+            Some(seen) if !*seen => {
+                *seen = true;
+                indexes.push(literal);
+            }
+            Some(_) => {}
+            None => {
+                let mark = literal.checked_sub(marks).and_then(|mark| MARKS.get(mark));
+                *dialect = dialect.or(mark.filter(|(mark, _)| line.contains(mark)).map(|(_, of)| *of));
+            }
+        });
+        indexes.sort_unstable();
+    }
+
+    /// Forgets the rules that are not asked for.
+    pub fn keep(&self, found: &mut Found, asked: impl Fn(&Says) -> bool) {
+        found.indexes.retain(|index| self.rules.get(*index).is_some_and(|ready| asked(&ready.rule.says)));
+    }
+
+    /// Adds every rule of those found that matches the line and is asked for; tells how many were tried.
+    pub fn matching<'l>(
+        &'l self,
+        line: &'l str,
+        found: &Found,
+        asked: impl Fn(&Says) -> bool,
+        hits: &mut Vec<(usize, Hit<'l>)>,
+    ) -> usize {
+        let ready = found.indexes.iter().filter_map(|index| Some((*index, self.rules.get(*index)?)));
+        let asked = ready.filter(|(_, ready)| asked(&ready.rule.says));
+        asked.map(|(index, ready)| hits.extend(ready.hit(line).map(|hit| (index, hit)))).count()
+    }
+
+    /// Whether any rule of those found is asked for.
+    pub fn any(&self, found: &Found, asked: impl Fn(&Says) -> bool) -> bool {
+        found.indexes.iter().filter_map(|index| self.rules.get(*index)).any(|ready| asked(&ready.rule.says))
     }
 
     /// Every rule that matches the line, in the order of the tables.
-    pub fn hits<'l>(&self, line: &'l str) -> Vec<Hit<'l>> {
-        let Some(search) = self.search.as_ref() else { return Vec::new() };
-        let mut found: Vec<usize> = search.find_overlapping_iter(line).map(|m| m.pattern().as_usize()).collect();
-        found.sort_unstable();
-        found.dedup();
-        found.into_iter().filter_map(|index| self.rules.get(index)?.hit(line)).collect()
+    pub fn hits<'l>(&'l self, line: &'l str) -> Vec<Hit<'l>> {
+        let mut found = Found::default();
+        self.find(line, &mut found);
+        found.indexes.iter().filter_map(|index| self.rules.get(*index)?.hit(line)).collect()
     }
 }
 
 impl Ready {
-    fn hit<'l>(&self, line: &'l str) -> Option<Hit<'l>> {
+    fn hit<'l>(&'l self, line: &'l str) -> Option<Hit<'l>> {
+        let hit = |pattern| Hit { rule: self.rule, pattern, groups: OnceCell::new(), line };
         if self.rule.pattern.is_empty() {
-            return Some(Hit { rule: self.rule, groups: None, line });
+            return Some(hit(None));
         }
-        let regex = self.regex.get_or_init(|| Regex::new(self.rule.pattern).ok()).as_ref()?;
-        if !regex.is_match(line) {
-            return None;
-        }
-        let groups = if regex.captures_len() > 1 { regex.captures(line) } else { None };
-        Some(Hit { rule: self.rule, groups, line })
+        let pattern = self.pattern.get_or_init(|| Pattern::new(self.rule.pattern)).as_ref()?;
+        pattern.regex.is_match(line).then(|| hit(Some(pattern)))
     }
 }
 
@@ -158,6 +235,18 @@ impl Ready {
 fn is_raised(line: &str) -> bool {
     line.contains("ERROR:  ") || line.find("ERROR: ").is_some_and(|at| at > 0)
 }
+
+/// The databases' names, by which a bare number is read.
+const MARKS: &[(&str, Dialect)] = &[
+    ("MySQL", Dialect::MySql),
+    ("MariaDB", Dialect::MySql),
+    ("SQL Server", Dialect::SqlServer),
+    ("SqlClient", Dialect::SqlServer),
+    ("Error Number:", Dialect::SqlServer),
+    ("SQLite", Dialect::Sqlite),
+    ("sqlite", Dialect::Sqlite),
+    ("returned from database: (code: ", Dialect::Sqlite),
+];
 
 /// Marks of colour that may cut a literal in two: such a line is looked at after it has been cleaned.
 const DIRT: &[&str] = &["\u{1b}[", "[31m", "[39m", "[91m", "[1m", "[0m"];
@@ -169,7 +258,7 @@ pub(super) mod tests {
     /// Checks that every pattern of a table compiles and has names that the engine knows.
     pub fn check(table: &'static [Rule]) {
         for rule in table {
-            assert!(!rule.needle.is_empty(), "{rule:?}");
+            assert!(rule.needle.len() > 2, "{rule:?}: the search needs three bytes");
             if rule.pattern.is_empty() {
                 continue;
             }
@@ -191,6 +280,7 @@ pub(super) mod tests {
         assert_eq!(hits.len(), 2);
         assert_eq!(hits[0].group("code"), Some("P3018"));
         assert!(set.hits("all is well").is_empty());
-        assert_eq!(set.next(b"nothing here\nError: x", 0), Some(18));
+        assert!(set.next(b"nothing here\nError: x", 0).is_some_and(|at| at > 12));
+        assert_eq!(set.next(b"nothing here\nat all", 0), None);
     }
 }

@@ -47,10 +47,9 @@ impl Stream {
     pub fn push(&mut self, chunk: &[u8], rules: &RuleSet, reader: &mut impl Reader) {
         for piece in chunk.chunks(PIECE) {
             match self.decode(piece) {
-                Some(decoded) => self.append(&decoded),
-                None => self.append(piece),
+                Some(decoded) => self.take(&decoded, rules, reader),
+                None => self.take(piece, rules, reader),
             }
-            self.scan(rules, reader, false);
         }
     }
 
@@ -59,9 +58,12 @@ impl Stream {
         if matches!(self.encoding, Encoding::Undecided) {
             let held = std::mem::take(&mut self.buffer);
             self.encoding = Encoding::Utf8;
-            self.append(&held);
+            self.keep(&held);
+            self.buffer = held;
         }
-        self.scan(rules, reader, true);
+        walk(&self.buffer, self.offset, rules, reader);
+        self.offset += self.buffer.len() as u64;
+        self.buffer.clear();
     }
 
     /// Everything, where it is short enough to have been kept whole; else the beginning and the end.
@@ -79,11 +81,40 @@ impl Stream {
         self.offset + self.buffer.len() as u64
     }
 
-    fn append(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+    /// Hands every complete line that matters to the reader and keeps the rest.
+    fn take(&mut self, bytes: &[u8], rules: &RuleSet, reader: &mut impl Reader) {
         if matches!(self.encoding, Encoding::Undecided) {
             return;
         }
+        self.keep(bytes);
+        let mut rest = bytes;
+        if !self.buffer.is_empty() {
+            let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else { return self.hold(bytes) };
+            let (first, others) = bytes.split_at(end + 1);
+            self.buffer.extend_from_slice(first);
+            walk(&self.buffer, self.offset, rules, reader);
+            self.offset += self.buffer.len() as u64;
+            self.buffer.clear();
+            rest = others;
+        }
+        let end = memchr::memrchr2(b'\n', b'\r', rest).map_or(0, |at| at + 1);
+        let (lines, begun) = rest.split_at(end);
+        walk(lines, self.offset, rules, reader);
+        self.offset += lines.len() as u64;
+        self.hold(begun);
+    }
+
+    /// The beginning of a line whose end has not come yet; of one that is too long its beginning and its end.
+    fn hold(&mut self, begun: &[u8]) {
+        self.buffer.extend_from_slice(begun);
+        if self.buffer.len() > PIECE {
+            let cut = LINE_HEAD..self.buffer.len() - LINE_TAIL;
+            self.offset += cut.len() as u64;
+            self.buffer.drain(cut);
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
         let (first, rest) = bytes.split_at(bytes.len().min(HEAD.saturating_sub(self.head.len())));
         self.head.extend_from_slice(first);
         let rest = rest.get(rest.len().saturating_sub(TAIL)..).unwrap_or_default();
@@ -129,27 +160,6 @@ impl Stream {
         }
         Some(out.into_bytes())
     }
-
-    /// Hands every complete line that matters to the reader and keeps the rest.
-    fn scan(&mut self, rules: &RuleSet, reader: &mut impl Reader, last: bool) {
-        if matches!(self.encoding, Encoding::Undecided) {
-            return;
-        }
-        let end = if last {
-            self.buffer.len()
-        } else {
-            self.buffer.iter().rposition(|b| is_break(*b)).map_or(0, |at| at + 1)
-        };
-        let lines = self.buffer.get(..end).unwrap_or_default();
-        walk(lines, self.offset, rules, reader);
-        self.buffer.drain(..end);
-        self.offset += end as u64;
-        if self.buffer.len() > PIECE {
-            let cut = LINE_HEAD..self.buffer.len() - LINE_TAIL;
-            self.offset += cut.len() as u64;
-            self.buffer.drain(cut);
-        }
-    }
 }
 
 fn walk(lines: &[u8], offset: u64, rules: &RuleSet, reader: &mut impl Reader) {
@@ -159,18 +169,14 @@ fn walk(lines: &[u8], offset: u64, rules: &RuleSet, reader: &mut impl Reader) {
             at
         } else {
             let Some(found) = rules.next(lines, at) else { return };
-            let before = lines.get(at..found.saturating_sub(1)).unwrap_or_default();
-            before.iter().rposition(|b| is_break(*b)).map_or(at, |back| at + back + 1)
+            let before = lines.get(at..found).unwrap_or_default();
+            memchr::memrchr2(b'\n', b'\r', before).map_or(at, |back| at + back + 1)
         };
         let rest = lines.get(start..).unwrap_or_default();
-        let length = rest.iter().position(|b| is_break(*b)).unwrap_or(rest.len());
+        let length = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
         reader.line(offset + start as u64, rest.get(..length).unwrap_or_default());
         at = start + length + 1;
     }
-}
-
-const fn is_break(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r')
 }
 
 /// The encoding by its mark, or by zeros where UTF-16 text of a Windows shell came without one.

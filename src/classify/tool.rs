@@ -141,6 +141,15 @@ impl Tool {
     }
 }
 
+impl Tool {
+    /// The literals and patterns by which its logs are read, the common ones too: what other programs have to look for to be
+    /// compared with.
+    pub fn words(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let tables = [self.table().rules, common::CODES, common::WORDS, common::SYSTEM];
+        tables.into_iter().flatten().map(|rule| (rule.needle, rule.pattern))
+    }
+}
+
 impl fmt::Display for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)

@@ -2,14 +2,17 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::ValueEnum;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::render;
-use crate::classify::{Classifier, Ending, Step, Tool, Verdict};
+use crate::api::classification::ClassificationRule;
+use crate::classify::{Classifier, Ending, OwnRules, Step, Tool, Verdict};
 
 /// How much of the beginning is looked at to guess the tool.
 const BEGINNING: usize = 1024 * 1024;
@@ -25,6 +28,9 @@ pub struct Args {
     /// The exit code that the tool ended with; without it the text alone decides, with less confidence
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub exit_code: Option<i32>,
+    /// Rules of your own, as in spec.classification.rules of a run: a YAML or JSON file with a list of them
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
     /// Which command wrote the log
     #[arg(long, value_enum, default_value_t = StepName::Migrate)]
     pub step: StepName,
@@ -55,10 +61,15 @@ pub enum Format {
     Github,
 }
 
+/// The form of what `--format json` prints. Another one is another number; fields may be added to the same.
+const SCHEMA: &str = "sluice.dev/verdict/v1";
+
 /// What `--format json` prints: the verdict, and by which form and tool it was read.
-#[derive(Serialize)]
-struct Report<'v> {
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'v> {
+    /// The form of this object: sluice.dev/verdict/v1.
     schema: &'static str,
+    /// The tool by whose rules the log was read.
     tool: Tool,
     #[serde(flatten)]
     verdict: &'v Verdict,
@@ -76,6 +87,7 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 fn read(args: &Args) -> Result<(Tool, Verdict), String> {
+    let own = args.rules.as_deref().map(own_rules).transpose()?;
     let named = match args.tool.as_str() {
         "auto" => None,
         name => Some(name.parse::<Tool>()?),
@@ -91,10 +103,28 @@ fn read(args: &Args) -> Result<(Tool, Verdict), String> {
         _ if io::stdin().is_terminal() => return Err("no log: give a file, or pipe one in".to_owned()),
         _ => (Box::new(io::stdin()), "standard input".to_owned()),
     };
-    consume(&mut source, named, args).map_err(|error| format!("failed to read {name}: {error}"))
+    consume(&mut source, named, own, args).map_err(|error| format!("failed to read {name}: {error}"))
 }
 
-fn consume(source: &mut dyn Read, named: Option<Tool>, args: &Args) -> io::Result<(Tool, Verdict)> {
+/// The user's own rules, ready to be asked.
+fn own_rules(path: &Path) -> Result<OwnRules, String> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("failed to read {name}: {error}"))?;
+    let rules: Vec<ClassificationRule> =
+        serde_saphyr::from_str(&text).map_err(|error| format!("{name} is no list of rules: {}", one_line(&error)))?;
+    OwnRules::new(rules.into_iter().map(Into::into)).map_err(|error| format!("{name}: rules{error}"))
+}
+
+fn one_line(error: &impl ToString) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+fn consume(
+    source: &mut dyn Read,
+    named: Option<Tool>,
+    own: Option<OwnRules>,
+    args: &Args,
+) -> io::Result<(Tool, Verdict)> {
     let mut beginning = Vec::new();
     let tool = match named {
         Some(tool) => tool,
@@ -108,6 +138,9 @@ fn consume(source: &mut dyn Read, named: Option<Tool>, args: &Args) -> io::Resul
         StepName::Check => Step::Check,
     };
     let mut classifier = Classifier::new(tool, step);
+    if let Some(own) = own {
+        classifier = classifier.with_rules(Arc::new(own));
+    }
     classifier.push(&beginning);
     drop(beginning);
     let mut piece = vec![0; PIECE];
@@ -127,7 +160,7 @@ fn print(args: &Args, tool: Tool, verdict: &Verdict) -> ExitCode {
     let mut out = io::stdout().lock();
     let text = match args.format {
         Format::Json => {
-            let report = Report { schema: "sluice.dev/verdict/v1", tool, verdict };
+            let report = Report { schema: SCHEMA, tool, verdict };
             serde_json::to_string(&report).unwrap_or_default() + "\n"
         }
         Format::Github => render::github(verdict),

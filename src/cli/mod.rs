@@ -1,7 +1,89 @@
 //! The commands of the binary.
 
 pub mod classify;
+mod complete;
 pub mod controller;
 pub mod crds;
 pub mod explain;
 mod render;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+/// All commands; what each is for stands with its arguments.
+#[derive(Parser)]
+#[command(name = "sluice", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Classify(classify::Args),
+    Explain(explain::Args),
+    Crds(crds::Args),
+    /// Runs the operator
+    Controller(Box<crate::runtime::args::ControllerArgs>),
+    Completions(complete::CompletionsArgs),
+    Man(complete::ManArgs),
+}
+
+/// Reads the command line and does what it asks for. Bad use ends with 2 and one line that says what to write instead.
+#[must_use]
+pub fn main() -> ExitCode {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return refuse(&error),
+    };
+    match command {
+        Command::Classify(args) => classify::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Crds(args) => crds::run(&args),
+        Command::Controller(args) => controller::run(*args),
+        Command::Completions(args) => complete::completions(&args),
+        Command::Man(args) => complete::man(&args),
+    }
+}
+
+/// Help and version are what was asked for; all else is bad use.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let asked =
+        [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
+    if asked.contains(&error.kind()) {
+        // A reader that has gone is no failure.
+        let _ = error.print();
+        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+    }
+    eprintln!("sluice: {}", one_line(&error.to_string()));
+    ExitCode::from(2)
+}
+
+/// What is wrong and the tips, without the usage.
+fn one_line(text: &str) -> String {
+    let said =
+        text.split("\nUsage:").next().unwrap_or_default().split("\nFor more information").next().unwrap_or_default();
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let said = lines.join("; ");
+    format!("{}; --help shows all", said.strip_prefix("error: ").unwrap_or(&said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_use_is_told_in_one_line() {
+        for (args, words) in [
+            (&["sluice", "classify", "--format", "xml"][..], "[possible values: text, json, github]"),
+            (&["sluice", "classify", "--exit-code", "x"], "invalid value 'x'"),
+            (&["sluice", "clasify"], "classify"),
+        ] {
+            let error = Cli::try_parse_from(args).err().unwrap();
+            let line = one_line(&error.to_string());
+            assert!(line.contains(words) && !line.contains('\n'), "{line}");
+        }
+    }
+}

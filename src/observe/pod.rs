@@ -27,6 +27,8 @@ pub struct Terminated {
     pub pod: String,
     /// Its name.
     pub container: String,
+    /// The other containers of the pod that have begun, whose logs may say more.
+    pub others: Vec<String>,
     /// When it started.
     pub started_at: Option<Timestamp>,
     /// When it ended.
@@ -83,6 +85,7 @@ fn not_started(pod: &Pod, container: &str, trouble: Trouble) -> Terminated {
     Terminated {
         pod: pod.name_any(),
         container: container.to_owned(),
+        others: Vec::new(),
         started_at: None,
         ended_at: None,
         exit_code: None,
@@ -132,6 +135,7 @@ fn terminated(pod: &Pod, status: &PodStatus, job: &Job, container: &str, end: &C
     Terminated {
         pod: pod.name_any(),
         container: container.to_owned(),
+        others: others(status, container),
         started_at: end.started_at.as_ref().map(|time| time.0),
         ended_at: end.finished_at.as_ref().map(|time| time.0),
         exit_code: Some(end.exit_code),
@@ -139,6 +143,14 @@ fn terminated(pod: &Pod, status: &PodStatus, job: &Job, container: &str, end: &C
         not_started,
         termination_message: end.message.clone(),
     }
+}
+
+/// Sidecars and init containers that have begun; those that wait have no log.
+fn others(status: &PodStatus, container: &str) -> Vec<String> {
+    let all = status.container_statuses.iter().chain(&status.init_container_statuses).flatten();
+    let begun = |state: &ContainerState| state.running.is_some() || state.terminated.is_some();
+    let others = all.filter(|other| other.name != container && other.state.as_ref().is_some_and(begun));
+    others.map(|other| other.name.clone()).collect()
 }
 
 /// Exit code and states come before any text.

@@ -1,17 +1,19 @@
 //! The promises of speed and size, measured against a real API server. `tests/bench/run` brings up what each part needs.
 //!
 //! `bench api` needs a control plane without a node (a scripted node plays the kubelet) and starts operators of its own;
-//! `bench node` needs a node, its images, and Sluice installed. Rows of a Markdown table go to stdout, progress to stderr.
+//! `bench node` needs a node, its images, and Sluice installed; `bench classify` needs the binary alone. Rows of a Markdown table go to stdout, progress to stderr.
 //! Each figure stands beside a floor that is measured in the same minute: what the cluster costs without Sluice.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod bare;
+mod classify;
 mod crowd;
 mod end_to_end;
 mod figures;
 mod gate;
 mod latency;
+mod logs;
 mod node;
 mod operator;
 mod size;
@@ -35,7 +37,9 @@ async fn main() {
     match part.as_str() {
         "api" => api(&mut table).await,
         "node" => end_to_end::measure(&mut table),
-        _ => panic!("usage: bench api|node"),
+        "classify" => classify::measure(&mut table),
+        "regex-set" => return classify::regex_set(),
+        _ => panic!("usage: bench api|node|classify"),
     }
     table.print();
 }

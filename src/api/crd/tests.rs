@@ -68,6 +68,9 @@ fn every_optional_field_of_spec_names_its_default() {
             "spec.database.urlFrom.secretKeyRef.key",
             "spec.targets[].kind",
             "spec.targets[].name",
+            "spec.classification.rules[].match",
+            "spec.classification.rules[].class",
+            "spec.classification.rules[].reason",
         ];
         if scalar && !path.ends_with("[]") && !given.contains(&path) {
             assert!(schema["description"].as_str().is_some_and(|text| text.contains("Default: ")), "{path}");
@@ -190,6 +193,21 @@ mod rules {
         assert_eq!(custom(json!({ "command": ["m"] }), json!({})).len(), 1);
         assert_eq!(custom(json!({}), json!({ "command": ["c"] })).len(), 1);
         assert_eq!(custom(json!({ "command": ["m"] }), json!({ "command": ["c"] })), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_pattern_that_re2_cannot_parse_is_refused_by_the_schema_itself() {
+        let rule = |pattern: &str, reason: &str| {
+            refusals(
+                "shop",
+                but("classification.rules", json!([{ "match": pattern, "class": "Config", "reason": reason }])),
+            )
+        };
+        assert_eq!(rule("^proxy: (gone|down)$", "ProxyDown"), Vec::<String>::new());
+        for pattern in ["ab(cd", "[z-a]", "*x"] {
+            assert_eq!(rule(pattern, "ProxyDown").len(), 1, "{pattern}");
+        }
+        assert!(rule("x", "proxy down")[0].contains("CamelCase"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ const FIELD: &str = r#"\bcode\\?["']?: ?\\?["'](?<state>[0-9A-Z]{5})\\?["']"#;
 /// Notices first, which are not errors; then codes in their frames.
 pub static CODES: &[Rule] = &[
     // A notice, a warning or a hint is not an error, whatever it says.
-    rule("NOTICE", r"(?:^|[\s\[:])NOTICE:", Says::Nothing),
+    rule("NOTICE:", r"(?:^|[\s\[:])NOTICE:", Says::Nothing),
     rule("already exists, skipping", "", Says::Nothing),
     rule("does not exist, skipping", "", Says::Nothing),
     rule("sqlx::postgres::notice", "", Says::Nothing),
@@ -40,7 +40,8 @@ pub static CODES: &[Rule] = &[
     rule("error 4", MYSQL, Says::ByCode),
     rule("error code", r"(?i)\berror code\s*[:=]?\s*(?<code>-?\d{1,5})\b", Says::ByCode),
     rule("errno", r#"(?i)\berrno["']?[:=]? ?(?<code>[1-4]\d{3})\b"#, Says::ByCode),
-    rule("Error", r#"Error:? \((?<code>[1-4]\d{3}), ["']"#, Says::ByCode),
+    rule("Error (", r#"Error \((?<code>[1-4]\d{3}), ["']"#, Says::ByCode),
+    rule("Error: (", r#"Error: \((?<code>[1-4]\d{3}), ["']"#, Says::ByCode),
     rule("ER_", r#"\b(?<code>ER_[A-Z_]{4,})\b"#, Says::ByCode),
     // SQL Server.
     rule("Error Number:", r"Error Number:(?<code>\d+)", Says::ByCode),

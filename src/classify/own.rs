@@ -1,0 +1,165 @@
+//! A user's own rules: what a line means that no table of ours knows.
+//!
+//! They say why a step failed, never that it did well; and that time would help only where no SQL can have been executed.
+
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+
+use super::reason::Reason;
+use super::types::{Class, Confidence, Outcome, Verdict};
+
+/// The most rules that are taken.
+pub const MOST: usize = 64;
+/// Bytes that a pattern may take when it is ready.
+const SIZE: usize = 1 << 20;
+
+/// One rule, as the user wrote it.
+#[derive(Clone, Debug)]
+pub struct OwnRule {
+    /// What a line must match.
+    pub pattern: String,
+    /// The class of the failure.
+    pub class: Class,
+    /// Its reason, a CamelCase name.
+    pub reason: String,
+    /// Whether time alone can help.
+    pub retryable: bool,
+}
+
+/// What is wrong with a rule: which one, where in its pattern, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnRuleError {
+    rule: usize,
+    column: Option<usize>,
+    message: String,
+}
+
+impl fmt::Display for OwnRuleError {
+    /// Begins with the rule's place, so that the name of the list can stand before it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}].match", self.rule)?;
+        if let Some(column) = self.column {
+            write!(f, ", column {column}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl std::error::Error for OwnRuleError {}
+
+/// Rules made ready.
+#[derive(Debug, Default)]
+pub struct OwnRules(Vec<(OwnRule, Regex)>);
+
+impl OwnRules {
+    /// Makes them ready; the first that matches anything decides.
+    ///
+    /// # Errors
+    /// When a pattern is none, or takes too much memory.
+    pub fn new(rules: impl IntoIterator<Item = OwnRule>) -> Result<Self, OwnRuleError> {
+        let ready = rules.into_iter().take(MOST).enumerate().map(|(at, rule)| {
+            let regex = RegexBuilder::new(&rule.pattern).size_limit(SIZE).build();
+            regex.map(|regex| (rule.clone(), regex)).map_err(|error| fault(at, &rule.pattern, &error))
+        });
+        Ok(Self(ready.collect::<Result<_, _>>()?))
+    }
+
+    /// The first rule before `limit` that matches the line.
+    pub(super) fn find(&self, line: &str, limit: usize) -> Option<usize> {
+        self.0.iter().take(limit).position(|(_, regex)| regex.is_match(line))
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The verdict, as the rule at this place has it. `untouched` says that no SQL of this step can have been executed.
+    pub(super) fn judge(&self, at: usize, line: &str, untouched: bool, verdict: Verdict) -> Verdict {
+        let failed = matches!(verdict.outcome, Outcome::Failed | Outcome::Unknown);
+        // What was ended from outside may be half done, whatever a line says.
+        let sure = verdict.class == Some(Class::Interrupted);
+        let Some((rule, _)) = self.0.get(at).filter(|_| failed && !sure) else { return verdict };
+        let known = verdict.evidence.iter().cloned();
+        Verdict {
+            class: Some(rule.class),
+            reason: Some(Reason::custom(rule.reason.clone())),
+            retryable: rule.retryable && untouched && verdict.outcome == Outcome::Failed,
+            branch: Some(rule.class.branch()),
+            confidence: Confidence::Medium,
+            evidence: super::redact::evidence([line.to_owned()].into_iter().chain(known)),
+            ..verdict
+        }
+    }
+}
+
+/// Where the pattern goes wrong, and how.
+fn fault(rule: usize, pattern: &str, error: &regex::Error) -> OwnRuleError {
+    let (column, message) = match regex_syntax::parse(pattern) {
+        Err(regex_syntax::Error::Parse(error)) => (Some(error.span().start.column), error.kind().to_string()),
+        Err(regex_syntax::Error::Translate(error)) => (Some(error.span().start.column), error.kind().to_string()),
+        _ => (None, error.to_string().lines().last().unwrap_or_default().to_owned()),
+    };
+    OwnRuleError { rule, column, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::classify::{Classifier, Ending, Step, Tool};
+
+    fn rule(pattern: &str, class: Class) -> OwnRule {
+        OwnRule { pattern: pattern.into(), class, reason: "ProxyDown".into(), retryable: true }
+    }
+
+    fn read(tool: Tool, log: &str, ending: Ending) -> Verdict {
+        let rules = Arc::new(OwnRules::new([rule("proxy: (gone|down)", Class::Connectivity)]).unwrap());
+        let mut classifier = Classifier::new(tool, Step::Migrate).with_rules(rules);
+        classifier.push(log.as_bytes());
+        classifier.finish(ending)
+    }
+
+    #[test]
+    fn a_rule_names_what_no_table_knows() {
+        let verdict = read(Tool::Prisma, "proxy: gone\n", Ending::Exited(1));
+        assert_eq!(verdict.class, Some(Class::Connectivity));
+        assert_eq!(verdict.reason.as_ref().map(Reason::as_str), Some("ProxyDown"));
+        assert_eq!(verdict.evidence, ["proxy: gone"]);
+        assert!(!verdict.retryable, "what the tool had done by then is not known");
+    }
+
+    #[test]
+    fn time_helps_only_where_no_sql_can_have_been_executed() {
+        let reached =
+            read(Tool::Prisma, "proxy: down\nError: P1001: Can't reach database server at `db`\n", Ending::Exited(1));
+        assert!(reached.retryable);
+        let midway = "Applying migration `a`\nproxy: down\nError: P1001: Can't reach database server at `db`\n";
+        assert!(!read(Tool::Prisma, midway, Ending::Exited(1)).retryable);
+        let conflict = "proxy: down\nError: P3018\n\nMigration name: a\n\nDatabase error code: 23505\n";
+        assert!(!read(Tool::Prisma, conflict, Ending::Exited(1)).retryable);
+    }
+
+    #[test]
+    fn no_rule_makes_a_success_or_takes_an_interruption_away() {
+        for ending in [Ending::Exited(0), Ending::Exited(1), Ending::Unknown, Ending::NotGiven] {
+            assert_ne!(read(Tool::Prisma, "proxy: down\n", ending).outcome, Outcome::Succeeded, "{ending:?}");
+        }
+        assert_eq!(read(Tool::Prisma, "proxy: down\n", Ending::OomKilled).class, Some(Class::Interrupted));
+        let clean = "proxy: down\nNo pending migrations to apply.\n";
+        assert_eq!(read(Tool::Prisma, clean, Ending::Exited(0)).class, None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_rule_and_column() {
+        let wrong = |pattern: &str| {
+            let rules = [rule("good", Class::Config), rule(pattern, Class::Config)];
+            OwnRules::new(rules).unwrap_err().to_string()
+        };
+        assert_eq!(wrong("ab(cd"), "[1].match, column 3: unclosed group");
+        assert!(wrong("(?:a{1000}){1000}").starts_with("[1].match: "), "{}", wrong("(?:a{1000}){1000}"));
+        assert!(wrong(r"(a)\1").starts_with("[1].match, column 4: "), "{}", wrong(r"(a)\1"));
+    }
+}
