@@ -47,6 +47,15 @@ pub fn token(text: &str) -> String {
     format!("{start}~{}", digest_hex(&[text]))
 }
 
+/// A name as a label's value: a long one by its beginning and its digest.
+#[must_use]
+pub fn label(name: &str) -> String {
+    if name.len() <= 63 {
+        return name.to_owned();
+    }
+    format!("{}-{}", cut(name, 46), digest_hex(&[name]))
+}
+
 /// `text`, at most `max` characters of ASCII, not ending in a character that a name may not end in.
 #[must_use]
 pub fn cut(text: &str, max: usize) -> &str {

@@ -22,7 +22,12 @@ pub fn release_digest(spec: &MigrationRunSpec, namespace: &str) -> String {
         "envFrom": migrate.and_then(|m| m.env_from.as_ref()),
         "check": spec.check.as_ref().and_then(|c| c.command.as_ref()),
     });
-    names::digest_hex(&[&identity.to_string()])
+    let own: Vec<_> = spec.targets().iter().filter(|target| target.image.is_some()).collect();
+    if own.is_empty() {
+        return names::digest_hex(&[&identity.to_string()]);
+    }
+    // Images of the targets' own belong to the release: another one is asked about before it is let go.
+    names::digest_hex(&[&identity.to_string(), &json!(own).to_string()])
 }
 
 /// Digest of all that bears on how an attempt runs: the release, and pod template, timeouts, `allowEmpty` and rules

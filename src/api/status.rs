@@ -205,6 +205,12 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Whether its migration has run, or may have while nobody looked.
+    #[must_use]
+    pub fn has_started(&self) -> bool {
+        self.migrate.started_at.is_some() || self.failure.as_ref().is_some_and(|failure| failure.class == "Interrupted")
+    }
+
     /// Whether it is on record how the migration ended: what is left is to ask the database.
     #[must_use]
     pub fn migration_is_judged(&self) -> bool {
@@ -362,7 +368,7 @@ impl MigrationRunStatus {
     }
 
     fn last_started_was_clean(&self) -> bool {
-        let started = self.attempts.iter().rev().find(|attempt| attempt.migrate.started_at.is_some());
+        let started = self.attempts.iter().rev().find(|attempt| attempt.has_started());
         started.is_none_or(|attempt| attempt.outcome == Some(AttemptOutcome::Clean))
     }
 

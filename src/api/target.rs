@@ -18,6 +18,7 @@ pub struct Target {
     /// The image that its gated containers have in this release, where it is not the run's own. Default: spec.image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("!self.matches('\\\\s') && self != '*'").message("an image has no spaces and is no pattern: write it as in the Deployment, such as ghcr.io/acme/shop:2.41.0"))]
     pub image: Option<String>,
 }
 

@@ -8,7 +8,7 @@ use kube::api::{DeleteParams, Patch, PostParams, Preconditions, PropagationPolic
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::{Applier, Error, refusal};
+use super::{Applier, Error, patch_refusal, refusal};
 use crate::api::labels;
 use crate::build;
 use crate::decide::observed::JobRef;
@@ -146,9 +146,7 @@ async fn patch_job(
             applier.watermarks.wrote(&patched);
             Ok(())
         }
-        // A test that does not hold is answered with 422.
-        Err(error) if is(&error, 422) => Err(Error::Conflict { effect: effect.name() }),
-        Err(error) => Err(refusal(effect.name(), error)),
+        Err(error) => Err(patch_refusal(effect.name(), error)),
     }
 }
 
@@ -167,9 +165,7 @@ async fn patch_deployment(
             applier.watermarks.wrote(&patched);
             Ok(())
         }
-        // A test that does not hold is answered with 422.
-        Err(error) if is(&error, 422) => Err(Error::Conflict { effect: effect.name() }),
-        Err(error) => Err(refusal(effect.name(), error)),
+        Err(error) => Err(patch_refusal(effect.name(), error)),
     }
 }
 

@@ -126,6 +126,19 @@ impl Applier {
     }
 }
 
+/// The same of a JSON patch that tests what it changes: a test that does not hold is answered with 422 as well.
+fn patch_refusal(effect: &'static str, error: kube::Error) -> Error {
+    const DENIED: [&str; 2] = ["denied request", "denied the request"];
+    match &error {
+        kube::Error::Api(status)
+            if status.code == 422 && !DENIED.iter().any(|words| status.message.contains(words)) =>
+        {
+            Error::Conflict { effect }
+        }
+        _ => refusal(effect, error),
+    }
+}
+
 /// 404 and 409 of a fenced write mean that its premise is gone; policies and webhooks refuse with 400, 403 or 422.
 fn refusal(effect: &'static str, error: kube::Error) -> Error {
     match &error {

@@ -5,7 +5,7 @@ use kube::api::{DeleteParams, Patch, PostParams, Preconditions, PropagationPolic
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use super::{Applier, Error, refusal};
+use super::{Applier, Error, patch_refusal, refusal};
 use crate::build;
 use crate::decide::upkeep::{Gated, Seen, Upkeep};
 
@@ -30,11 +30,12 @@ impl Applier {
             }
             Upkeep::RestoreReplicaSet { manifest, replicas } => {
                 let set = build::kept::replica_set(deployment, gated, manifest, *replicas).map_err(build)?;
-                self.create(&namespace, &set, name).await
+                // One of this name that is there is the last one of a Deployment that was deleted: it goes, and this one comes.
+                self.create(&namespace, &set, name).await?.then_some(()).ok_or(Error::Conflict { effect: name })
             }
             Upkeep::KeepRevision { number, manifest } => {
                 let kept = build::kept::revision(deployment, *number, manifest).map_err(build)?;
-                self.create(&namespace, &kept, name).await
+                self.create(&namespace, &kept, name).await.map(drop)
             }
             Upkeep::DropRevision(revision) => {
                 let api: Api<ControllerRevision> = Api::namespaced(self.client.clone(), &namespace);
@@ -64,21 +65,20 @@ impl Applier {
                 self.watermarks.wrote(&patched);
                 Ok(())
             }
-            Err(kube::Error::Api(status)) if status.code == 422 => Err(Error::Conflict { effect: EFFECT }),
-            Err(error) => Err(refusal(EFFECT, error)),
+            Err(error) => Err(patch_refusal(EFFECT, error)),
         }
     }
 
-    /// One that is there already was created by a pass whose answer was lost.
-    async fn create<K>(&self, namespace: &str, object: &K, effect: &'static str) -> Result<(), Error>
+    /// Whether it was created; one of its name is there otherwise.
+    async fn create<K>(&self, namespace: &str, object: &K, effect: &'static str) -> Result<bool, Error>
     where
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
         K: Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
     {
         let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
         match api.create(&PostParams::default(), object).await {
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-            created => created.map(drop).map_err(|error| refusal(effect, error)),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+            created => created.map(|_| true).map_err(|error| refusal(effect, error)),
         }
     }
 }

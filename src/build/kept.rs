@@ -4,7 +4,7 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::api::labels;
+use crate::api::{labels, names};
 use crate::decide::upkeep::Gated;
 
 /// Longest name of what is kept, before its number.
@@ -20,14 +20,14 @@ pub fn revision(
     manifest: &Value,
 ) -> Result<ControllerRevision, serde_json::Error> {
     let set = manifest.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    let stem: String = set.chars().take(NAME).collect();
+    let stem = names::cut(set, NAME);
     serde_json::from_value(json!({
         "metadata": {
             "name": format!("{stem}-{number}"),
             "namespace": deployment.namespace(),
             "labels": {
                 labels::MANAGED_BY: labels::MANAGED_BY_SLUICE,
-                labels::DEPLOYMENT: deployment.name_any(),
+                labels::DEPLOYMENT: names::label(&deployment.name_any()),
             },
         },
         "revision": number,

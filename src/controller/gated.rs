@@ -36,12 +36,17 @@ async fn reconcile(deployment: Arc<Deployment>, operator: Arc<Operator>) -> Resu
 }
 
 async fn pass(deployment: &Deployment, operator: &Operator) -> Result<Action, Error> {
+    if deployment.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
     let gated = operator.observer.gated(deployment).await?;
     for write in upkeep(&gated) {
         tracing::info!(effect = write.name(), "applying");
         operator.applier.keep(deployment, &gated, &write).await?;
     }
-    Ok(Action::await_change())
+    // ReplicaSets are not watched, and a paused Deployment without pods hears nothing of them.
+    let empty = gated.workload.is_held() && gated.wanted > 0 && gated.sets.iter().all(|set| set.present == 0);
+    Ok(if empty { Action::requeue(Duration::from_secs(15)) } else { Action::await_change() })
 }
 
 fn after_error(_: Arc<Deployment>, error: &Error, operator: Arc<Operator>) -> Action {

@@ -1,5 +1,7 @@
 //! The gate: what of the targets is held, and when they are let go.
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::Decision;
@@ -9,6 +11,9 @@ use super::observed::{DeploymentSeen, Observed, TargetSeen};
 use crate::api::status::{TargetState, TargetStatus};
 use crate::api::target::{GateMode, TargetKind};
 use crate::gate::Approved;
+
+/// How long until a target is looked for again.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// The targets as they are now, for the record.
 #[must_use]
@@ -24,18 +29,24 @@ pub fn open(observed: &Observed) -> Decision {
         return Decision::rest();
     }
     match observed.targets.iter().find_map(obstacle) {
-        Some((reason, message)) => Decision::wait(reason, message),
+        // A Deployment without the label is in no watch.
+        Some((reason, message)) => Decision::wait(reason, message).after(LOOK_AGAIN),
         None => approve(observed),
     }
 }
 
-/// What runs with a gate that does not hold let go before anything else.
+/// What needs no clean release: a gate that does not hold lets through, unless another run holds; and a Deployment that was
+/// created again gets back what the database is on record as clean with, so that it serves while the next release is held.
 #[must_use]
 pub fn let_through(observed: &Observed) -> Decision {
-    match observed.spec.gate_mode() {
-        GateMode::Hold => Decision::rest(),
-        GateMode::Observe | GateMode::Off => approve(observed),
+    let holds = observed.spec.gate_mode() == GateMode::Hold;
+    let free = observed.targets.iter().filter(|target| !holds && target.unready.is_empty()).filter_map(approval);
+    let lost = observed.targets.iter().filter_map(|target| approved_before(observed, target));
+    let mut effects: Vec<Effect> = free.collect();
+    if effects.is_empty() {
+        effects.extend(lost);
     }
+    effects.into_iter().fold(Decision::rest(), Decision::effect)
 }
 
 fn approve(observed: &Observed) -> Decision {
@@ -43,15 +54,37 @@ fn approve(observed: &Observed) -> Decision {
     effects.fold(Decision::rest(), Decision::effect)
 }
 
+/// The image of the clean release on record, for a Deployment on which nothing is approved.
+fn approved_before(observed: &Observed, target: &TargetSeen) -> Option<Effect> {
+    let deployment = target.deployment.as_ref().filter(|seen| seen.workload.is_taken_up())?;
+    let clean = observed.status.clean.as_ref()?;
+    let same_database = clean.database_id == observed.spec.database_id(&observed.run.namespace);
+    // Of an image of the target's own the record says nothing.
+    let own_image = target.image != observed.spec.image;
+    let nothing = deployment.workload.approved().images().next().is_none();
+    let mine = target.required && target.unready.is_empty();
+    (nothing && mine && same_database && !own_image)
+        .then(|| effect(target, deployment, Approved::of_releases([[clean.image.clone()]])))
+}
+
+fn effect(target: &TargetSeen, deployment: &DeploymentSeen, approved: Approved) -> Effect {
+    Effect::ApproveImages {
+        deployment: target.name.clone(),
+        uid: deployment.uid.clone(),
+        resource_version: deployment.resource_version.clone(),
+        approved,
+    }
+}
+
 /// What keeps all targets of the run from being let go.
 fn obstacle(target: &TargetSeen) -> Option<(&'static str, String)> {
     let name = &target.name;
-    if target.successor.is_some() {
-        return None;
-    }
     if target.deployment.is_none() {
         let message = format!("Deployment {name} is not there: apply it, or correct its name in spec.targets");
         return Some(("TargetMissing", message));
+    }
+    if target.successor.is_some() || !target.required {
+        return None;
     }
     let awaited = target.unready.first()?;
     Some(("RequiredRun", format!("Deployment {name} also waits for {awaited}")))
@@ -59,25 +92,24 @@ fn obstacle(target: &TargetSeen) -> Option<(&'static str, String)> {
 
 fn approval(target: &TargetSeen) -> Option<Effect> {
     let deployment = needs_approval(target)?;
-    let mut releases = vec![vec![target.image.clone()]];
-    releases.extend(deployment.running.iter().cloned());
     let before = deployment.workload.approved();
+    let mut releases = vec![vec![target.image.clone()]];
+    // What the template has beside the release, in other gated containers, must not be cut off.
+    let beside = deployment.workload.gated_images().into_iter().filter(|image| before.has(image));
+    releases.push(beside.map(str::to_owned).collect());
+    releases.extend(deployment.running.iter().cloned());
+    releases.retain(|release| !release.is_empty());
     let known: Vec<String> = releases.iter().flatten().cloned().collect();
     releases
         .extend(before.images().filter(|image| !known.iter().any(|k| k == image)).map(|image| vec![image.to_owned()]));
-    Some(Effect::ApproveImages {
-        deployment: target.name.clone(),
-        uid: deployment.uid.clone(),
-        resource_version: deployment.resource_version.clone(),
-        approved: Approved::of_releases(releases),
-    })
+    Some(effect(target, deployment, Approved::of_releases(releases)))
 }
 
 /// The Deployment of a target that this run has to approve its image on.
 #[must_use]
 pub fn needs_approval(target: &TargetSeen) -> Option<&DeploymentSeen> {
     let deployment = target.deployment.as_ref().filter(|seen| seen.workload.is_gated())?;
-    let open = target.successor.is_some() || deployment.workload.approved().has(&target.image);
+    let open = target.successor.is_some() || !target.required || deployment.workload.approved().has(&target.image);
     (!open).then_some(deployment)
 }
 
@@ -104,10 +136,16 @@ fn describe(observed: &Observed, target: &TargetSeen) -> (TargetState, bool, Opt
         let message = "put the label sluice.dev/gated: \"true\" on it; without it nothing is held";
         return (TargetState::NotGated, true, Some(message.to_owned()));
     }
-    if let Some(run) = &target.successor {
-        return (TargetState::Superseded, true, Some(format!("run {run} decides")));
+    if !target.required {
+        let message = "its annotation sluice.dev/required-runs does not name this run";
+        return (TargetState::NotRequired, true, Some(message.to_owned()));
     }
-    let settled = workload.approved().has(&target.image);
+    let approved = workload.approved().has(&target.image);
+    if let Some(run) = &target.successor {
+        let held = workload.waits_for(&workload.approved()).contains(target.image.as_str());
+        return (TargetState::Superseded, !held, Some(format!("run {run} has taken a release up later, and decides")));
+    }
+    let settled = approved;
     if !workload.is_held() {
         return (TargetState::Open, settled, None);
     }
@@ -126,8 +164,8 @@ fn held_by(observed: &Observed, target: &TargetSeen, deployment: &DeploymentSeen
     }
     if waits.contains(target.image.as_str()) {
         return format!(
-            "{images} wait, and this run speaks for {} alone: name the containers that carry the release in the \
-             annotation sluice.dev/containers",
+            "{images} wait, and this run speaks for {} alone: let the others go with sluice.dev/bypass, or create the \
+             Deployment again with the annotation sluice.dev/containers, which names the containers that carry the release",
             target.image
         );
     }

@@ -87,8 +87,9 @@ fn with_gate(observed: &Observed, decision: Decision) -> Decision {
     if observed.targets.is_empty() && observed.status.targets.is_empty() {
         return decision;
     }
-    let through = gate::let_through(observed);
-    let decision = through.effects.into_iter().fold(decision, Decision::effect);
+    // Only where nothing else is written: a Deployment that cannot be must not keep a migration from its record.
+    let through = if decision.effects.is_empty() { gate::let_through(observed).effects } else { Vec::new() };
+    let decision = through.into_iter().fold(decision, Decision::effect);
     decision.fact(gate::seen(observed))
 }
 

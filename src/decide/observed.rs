@@ -53,7 +53,9 @@ pub struct TargetSeen {
     pub image: String,
     /// The Deployment; none where there is none, which the API server has confirmed.
     pub deployment: Option<DeploymentSeen>,
-    /// A newer run of the same database that names it too.
+    /// Whether its `required-runs` names this run, or none.
+    pub required: bool,
+    /// A run of the same database that names it too and has taken a release up later.
     pub successor: Option<String>,
     /// The other runs that must be clean before it is let go, and are not yet: each with what is missing.
     pub unready: Vec<String>,

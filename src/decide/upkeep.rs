@@ -55,6 +55,8 @@ pub struct Set {
     pub wanted: i32,
     /// How many it has.
     pub present: i32,
+    /// How many of them are ready.
+    pub ready: i32,
     /// What it would be made of again: name, labels and spec.
     pub manifest: Value,
 }
@@ -135,12 +137,14 @@ pub fn upkeep(gated: &Gated) -> Vec<Upkeep> {
     if gated.workload.is_held() { while_held(gated) } else { while_open(gated) }
 }
 
-/// What the rule would have written, where only the operator enforces it.
+/// What the rule says and nobody has written: where only the operator enforces it, and where a write was judged by the names
+/// of containers that it changed itself.
 fn overdue(gated: &Gated) -> Option<Change> {
-    if gated.enforcement != Enforcement::Reactive {
+    let now = &gated.workload;
+    if gated.enforcement != Enforcement::Reactive && !now.is_taken_up() {
+        // Admission takes it up at its next write.
         return None;
     }
-    let now = &gated.workload;
     let runs = gated.sets.iter().any(|set| set.present > 0);
     // What ran before there was a gate is approved, as admission would have it.
     let before = if now.is_taken_up() { Some(now.clone()) } else { runs.then(|| now.without_gate()) };
@@ -150,19 +154,36 @@ fn overdue(gated: &Gated) -> Option<Change> {
 
 fn while_held(gated: &Gated) -> Vec<Upkeep> {
     let approved = gated.workload.approved();
-    let mut effects: Vec<Upkeep> = gated
-        .sets
-        .iter()
-        .filter(|set| set.wanted == 0 && set.present == 0 && !is_approved(&set.release, &approved))
-        .map(|set| Upkeep::DeleteReplicaSet(set.seen.clone()))
-        .collect();
+    let mut effects: Vec<Upkeep> =
+        unwanted(gated, &approved).map(|set| Upkeep::DeleteReplicaSet(set.seen.clone())).collect();
     effects.extend(lost(gated, &approved));
+    effects.extend(serving(gated).filter(|set| is_approved(&set.release, &approved)).and_then(|set| keep(gated, set)));
     effects
 }
 
-/// The release that served, where nothing of it is left to serve.
+/// ReplicaSets without pods that must not be what the controller starts next: those of releases that are not approved, but
+/// for the one that served last (a person may have let it go); and, while nothing runs, all but the last good one, since the
+/// controller starts the newest by creation.
+fn unwanted<'a>(gated: &'a Gated, approved: &'a Approved) -> impl Iterator<Item = &'a Set> {
+    let served = gated.revisions.first().and_then(|last| name(&last.manifest));
+    let good = gated.revisions.iter().find(|kept| is_approved(&kept.release, approved));
+    let good = good.and_then(|kept| name(&kept.manifest));
+    let good = good.filter(|good| gated.sets.iter().any(|set| set.seen.name == *good));
+    let nothing_runs = gated.wanted == 0 && gated.sets.iter().all(|set| set.wanted == 0 && set.present == 0);
+    gated.sets.iter().filter(|set| set.wanted == 0 && set.present == 0).filter(move |set| {
+        let is = |name: Option<&str>| name == Some(set.seen.name.as_str());
+        let stale = nothing_runs && good.is_some() && !is(good) && !is(served);
+        stale || (!is_approved(&set.release, approved) && !is(served))
+    })
+}
+
+/// The release that served, where nothing is left to serve.
 fn lost(gated: &Gated, approved: &Approved) -> Option<Upkeep> {
-    let there = gated.sets.iter().any(|set| is_approved(&set.release, approved));
+    let served = gated.revisions.first().and_then(|last| name(&last.manifest));
+    let there = gated.sets.iter().any(|set| {
+        let last = served == Some(set.seen.name.as_str());
+        last || set.wanted > 0 || set.present > 0 || is_approved(&set.release, approved)
+    });
     let fit = |revision: &&Revision| revision.fits && is_approved(&revision.release, approved);
     let last = gated.revisions.iter().find(fit)?;
     (gated.wanted > 0 && !there)
@@ -170,20 +191,32 @@ fn lost(gated: &Gated, approved: &Approved) -> Option<Upkeep> {
 }
 
 fn while_open(gated: &Gated) -> Vec<Upkeep> {
-    let mut effects = Vec::new();
-    let serves = gated.sets.iter().find(|set| set.wanted > 0);
-    let Some(set) = serves.filter(|_| gated.complete && gated.wanted > 0) else { return effects };
-    let newest = gated.revisions.first();
-    let name = |manifest: &Value| manifest.pointer("/metadata/name").cloned();
-    if newest.is_none_or(|newest| name(&newest.manifest) != name(&set.manifest)) {
-        effects.push(Upkeep::KeepRevision {
-            number: newest.map_or(1, |newest| newest.number.saturating_add(1)),
-            manifest: set.manifest.clone(),
-        });
-    }
+    let its: BTreeSet<String> = gated.workload.gated_images().into_iter().map(str::to_owned).collect();
+    let complete = serving(gated).filter(|set| gated.complete && set.release == its);
+    let mut effects: Vec<Upkeep> = complete.and_then(|set| keep(gated, set)).into_iter().collect();
     let surplus = gated.revisions.iter().skip(KEPT.saturating_sub(effects.len()));
     effects.extend(surplus.map(|revision| Upkeep::DropRevision(revision.seen.clone())));
     effects
+}
+
+/// The one ReplicaSet that has all pods that are wanted, and no other has any.
+fn serving(gated: &Gated) -> Option<&Set> {
+    let mut active = gated.sets.iter().filter(|set| set.wanted > 0 || set.present > 0);
+    let set = active.next().filter(|set| [set.wanted, set.present, set.ready] == [gated.wanted; 3])?;
+    active.next().is_none().then_some(set)
+}
+
+fn keep(gated: &Gated, set: &Set) -> Option<Upkeep> {
+    let newest = gated.revisions.first();
+    let known = newest.is_some_and(|newest| name(&newest.manifest) == name(&set.manifest));
+    (!known).then(|| Upkeep::KeepRevision {
+        number: newest.map_or(1, |newest| newest.number.saturating_add(1)),
+        manifest: set.manifest.clone(),
+    })
+}
+
+fn name(manifest: &Value) -> Option<&str> {
+    manifest.pointer("/metadata/name").and_then(Value::as_str)
 }
 
 fn is_approved(release: &BTreeSet<String>, approved: &Approved) -> bool {
@@ -204,6 +237,7 @@ mod tests {
             release: [image.to_owned()].into(),
             wanted,
             present: wanted,
+            ready: wanted,
             manifest: json!({ "metadata": { "name": image } }),
         }
     }
@@ -254,8 +288,12 @@ mod tests {
     fn a_held_deployment_keeps_what_serves_and_loses_what_must_not_start() {
         let cases = [
             ("serving", gated("b", vec![set("a", 2)], vec![kept(1, "a")]), ""),
+            ("serving, never complete before", gated("b", vec![set("a", 2)], vec![]), "KeepRevision 1"),
             ("scaled to 0", gated("b", vec![set("a", 0)], vec![kept(1, "a")]), ""),
-            ("held one planted", gated("b", vec![set("a", 2), set("b", 0)], vec![]), "DeleteReplicaSet b"),
+            ("held one planted", gated("b", vec![set("a", 2), set("b", 0)], vec![kept(1, "a")]), "DeleteReplicaSet b"),
+            ("what a person let go, at 0", gated("b", vec![set("c", 0)], vec![kept(2, "c"), kept(1, "a")]), ""),
+            ("what a person let go serves", gated("b", vec![set("c", 2)], vec![kept(2, "c"), kept(1, "a")]), ""),
+            ("not kept yet", gated("b", vec![set("a", 2)], vec![kept(1, "z")]), "KeepRevision 2"),
             ("held one still running", gated("b", vec![set("a", 2), set("b", 1)], vec![]), ""),
             ("created again", gated("b", vec![], vec![kept(2, "c"), kept(1, "a")]), "RestoreReplicaSet a 2"),
             ("nothing approved is kept", gated("b", vec![], vec![kept(2, "c")]), ""),
@@ -270,6 +308,19 @@ mod tests {
         let mut nobody = gated("b", vec![], vec![kept(1, "a")]);
         nobody.wanted = 0;
         assert_eq!(says(&nobody), "");
+        // Of two approved ones at 0 the controller would start the newer, not the one that served.
+        nobody.sets = vec![set("a", 0), set("a2", 0)];
+        nobody.sets[1].release = ["a".to_owned()].into();
+        assert_eq!(says(&nobody), "DeleteReplicaSet a2");
+    }
+
+    #[test]
+    fn a_hold_that_the_rule_no_longer_wants_ends() {
+        let mut renamed = gated("b", vec![set("a", 2)], vec![kept(1, "a")]);
+        renamed.workload.containers[0].image = "a".into();
+        let writes = upkeep(&renamed);
+        let [Upkeep::WriteRule(change)] = writes.as_slice() else { panic!("{writes:?}") };
+        assert_eq!((change.paused, change.held_by.clone()), (Some(false), Some(None)));
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Approved {
 
     /// Approves an image too, unless it cannot be one.
     pub fn add(&mut self, image: String) {
-        if !image.is_empty() && !image.contains('\n') && !self.0.contains(&image) {
+        if !image.is_empty() && image != UNGATED && !image.contains('\n') && !self.0.contains(&image) {
             self.0.push(image);
         }
     }

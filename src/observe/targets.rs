@@ -11,8 +11,8 @@ use kube::{Api, Client, Resource, ResourceExt};
 
 use super::caches::GuardedRun;
 use super::{Error, Observer};
-use crate::api::target::Target;
-use crate::api::{MigrationRun, MigrationRunStatus};
+use crate::api::target::{GateMode, Target};
+use crate::api::{MigrationRun, MigrationRunStatus, labels};
 use crate::decide::gate::needs_approval;
 use crate::decide::observed::{DeploymentSeen, TargetSeen};
 use crate::gate::Workload;
@@ -29,6 +29,8 @@ impl Observer {
         let mut seen = TargetSeen { name: target.name.clone(), image, ..TargetSeen::default() };
         let Some(found) = self.deployment(run, &target.name).await? else { return Ok(seen) };
         let workload = Workload::from(found.as_ref());
+        let required = workload.required_runs();
+        seen.required = required.is_empty() || required.contains(&run.name_any().as_str());
         seen.successor = self.successor(run, &target.name);
         seen.unready = self.unready(run, &seen, &workload)?;
         seen.deployment = Some(DeploymentSeen {
@@ -80,41 +82,63 @@ impl Observer {
         })
     }
 
-    /// A newer run of the same database that names the Deployment too: of runs that are created once a release, the newest
-    /// decides.
+    /// A run of the same database that names the Deployment too and has taken a release up later: of runs that are created once
+    /// a release, the newest decides.
     fn successor(&self, run: &MigrationRun, deployment: &str) -> Option<String> {
         let namespace = run.namespace().unwrap_or_default();
-        let age = |run: &MigrationRun| (run.metadata.creation_timestamp.as_ref().map(|time| time.0), run.uid());
+        let place = |run: &MigrationRun| {
+            let release = run.status.as_ref()?.release.as_ref()?;
+            Some((release.queued_at.0, run.uid()))
+        };
+        let mine = place(run);
         let peers = self.peers(run, deployment);
         let newer = peers.iter().filter_map(|other| readable(other)).filter(|other| {
-            other.spec.database_id(&namespace) == run.spec.database_id(&namespace) && age(other) > age(run)
+            other.spec.database_id(&namespace) == run.spec.database_id(&namespace) && place(other) > mine
         });
-        newer.max_by_key(|other| age(other)).map(ResourceExt::name_any)
+        newer.max_by_key(|other| place(other)).map(ResourceExt::name_any)
     }
 
-    /// What of the Deployment's `required-runs` is not clean yet for the image.
+    /// The other runs that must be clean for the image and are not yet: those that the Deployment requires; where it names
+    /// none, all of other databases that name it.
     fn unready(&self, run: &MigrationRun, seen: &TargetSeen, workload: &Workload) -> Result<Vec<String>, Error> {
+        let (mine, namespace) = (run.name_any(), run.namespace().unwrap_or_default());
+        let required = workload.required_runs();
+        let others: Vec<(String, Option<Arc<GuardedRun>>)> = if required.is_empty() {
+            let peers = self.peers(run, &seen.name).into_iter();
+            let of_others = peers.filter(|other| {
+                readable(other)
+                    .is_some_and(|other| other.spec.database_id(&namespace) != run.spec.database_id(&namespace))
+            });
+            of_others.map(|other| (other.name_any(), Some(other))).collect()
+        } else {
+            let named = required.into_iter().filter(|name| *name != mine);
+            named
+                .map(|name| (name.to_owned(), self.caches.runs.get(&ObjectRef::new(name).within(&namespace))))
+                .collect()
+        };
         let mut unready = Vec::new();
-        let mine = run.name_any();
-        for name in workload.required_runs().into_iter().filter(|name| *name != mine) {
-            let key = ObjectRef::new(name).within(&run.namespace().unwrap_or_default());
-            let guarded = self.caches.runs.get(&key);
-            let Some(other) = guarded.as_deref().and_then(readable) else {
+        for (name, other) in others {
+            let Some(other) = other.as_deref().and_then(readable) else {
                 unready.push(format!("run {name}, which is not there"));
                 continue;
             };
             if self.watermarks.is_behind(other) {
-                return Err(Error::Stale(name.to_owned()));
+                return Err(Error::Stale(name));
             }
-            let target = other.spec.targets().iter().find(|target| target.name == seen.name);
-            match target.map(|target| target.image(&other.spec)) {
-                None => unready.push(format!("run {name}, which does not name it in spec.targets")),
-                Some(image) if image != seen.image => unready.push(format!("run {name}, which is for {image}")),
-                Some(_) if !is_clean(other) => unready.push(format!("run {name}, which is not clean yet")),
-                Some(_) => {}
-            }
+            unready.extend(lacks(other, seen).map(|lack| format!("run {name}, which {lack}")));
         }
         Ok(unready)
+    }
+}
+
+/// What a run lacks to agree to the image on the Deployment; nothing where it does not hold it back.
+fn lacks(run: &MigrationRun, seen: &TargetSeen) -> Option<String> {
+    let target = run.spec.targets().iter().find(|target| target.name == seen.name);
+    match target.map(|target| target.image(&run.spec)) {
+        None => Some("does not name it in spec.targets".to_owned()),
+        Some(_) if run.spec.gate_mode() != GateMode::Hold => None,
+        Some(image) if image != seen.image => Some(format!("is for {image}")),
+        Some(_) => (!is_clean(run)).then(|| "is not clean yet".to_owned()),
     }
 }
 
@@ -147,11 +171,13 @@ pub(super) async fn sets(client: &Client, deployment: &Deployment) -> Result<Vec
     Ok(sets)
 }
 
-/// The images of a ReplicaSet's gated containers, whose names the Deployment knows.
+/// The images of a ReplicaSet's gated containers: by the names that the Deployment had when the Deployment controller copied its
+/// annotations there, else by those that it has now.
 pub(super) fn release(set: &ReplicaSet, names: &[&str]) -> Vec<String> {
     let mut workload = Workload::from(set);
-    let names: BTreeMap<String, String> =
-        [(crate::api::labels::CONTAINERS.to_owned(), names.join(","))].into_iter().collect();
-    workload.annotations = names;
+    let copied = [labels::APPROVED_IMAGES, labels::CONTAINERS].iter().any(|key| set.annotations().contains_key(*key));
+    if !copied {
+        workload.annotations = BTreeMap::from([(labels::CONTAINERS.to_owned(), names.join(","))]);
+    }
     workload.gated_images().into_iter().map(str::to_owned).collect()
 }

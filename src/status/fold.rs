@@ -21,10 +21,19 @@ pub fn fold(status: &mut MigrationRunStatus, observed: &Observed, facts: &[Fact]
     {
         waiting.since = before.since;
     }
-    let surplus = status.attempts.len().saturating_sub(ATTEMPTS_KEPT);
-    status.attempts.drain(..surplus);
+    forget(&mut status.attempts);
     let surplus = status.retries.len().saturating_sub(TOKENS_KEPT);
     status.retries.drain(..surplus);
+}
+
+/// Drops the oldest attempts, but never the last one that has run: what the database is taken for rests on it.
+fn forget(attempts: &mut Vec<Attempt>) {
+    let last = attempts.iter().rposition(Attempt::has_started);
+    let surplus = attempts.len().saturating_sub(ATTEMPTS_KEPT);
+    let first = last.filter(|last| *last < surplus).map(|last| attempts.remove(last));
+    let surplus = attempts.len().saturating_sub(ATTEMPTS_KEPT - usize::from(first.is_some()));
+    attempts.drain(..surplus);
+    attempts.splice(..0, first);
 }
 
 fn mark(status: &mut MigrationRunStatus, observed: &Observed, fact: &Fact, applied: &Applied) {

@@ -194,19 +194,25 @@ async fn no_target_is_let_go_before_all_can_be_and_one_that_is_created_again_is_
 async fn a_deployment_behind_two_databases_waits_for_both() {
     let _operator = undisturbed().await;
     let world = World::new("gate-both").await;
+    // By the annotation, which knows of a run that has yet to come, and without it.
     idle(&world, "app", BUSYBOX, json!({ "sluice.dev/required-runs": "one,two" }));
-    world.script("one", "true", targets(&["app"]));
+    idle(&world, "worker", BUSYBOX, json!({}));
+    world.script("two", "sleep 2; exit 1", targets(&["worker"]));
+    world.script("one", "true", targets(&["app", "worker"]));
     let waits =
         |status: &MigrationRunStatus| status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "RequiredRun");
     world.status("one", "RequiredRun", waits).await;
-    world.script("two", "exit 1", targets(&["app"]));
     world.stalled("two").await;
-    assert!(images_that_run(&world, "app").is_empty());
-    world.script("two", "true", targets(&["app"]));
+    for app in ["app", "worker"] {
+        assert!(images_that_run(&world, app).is_empty());
+    }
+    world.script("two", "true", targets(&["app", "worker"]));
     for run in ["one", "two"] {
         world.clean(run).await;
     }
-    rolled_out(&world, "app", BUSYBOX).await;
+    for app in ["app", "worker"] {
+        rolled_out(&world, app, BUSYBOX).await;
+    }
 }
 
 #[tokio::test]
@@ -268,7 +274,11 @@ async fn what_served_comes_back_where_its_replica_set_is_gone_and_what_is_held_d
     let name = world.kubectl(&["get", "replicasets", "-o", "jsonpath={.items[0].metadata.name}"]);
     world.until(&format!("{name}-1"), "the release to be kept", kept).await;
 
+    // The next release fails, and its Deployment is deleted, created and scaled.
+    let next = json!({ "image": SHOP, "migrate": { "image": BUSYBOX }, "targets": targets(&["app"])["targets"] });
     put(&world, SHOP, json!({}));
+    world.script("app", "exit 1", next);
+    world.stalled("app").await;
     for again in ["delete", "scale"] {
         if again == "delete" {
             world.kubectl(&["delete", "deployment", "app"]);

@@ -28,7 +28,7 @@ fn deployment(image: &str, approved: &[&str]) -> DeploymentSeen {
 }
 
 fn target(name: &str, deployment: Option<DeploymentSeen>) -> TargetSeen {
-    TargetSeen { name: name.into(), image: "shop:1".into(), deployment, ..TargetSeen::default() }
+    TargetSeen { name: name.into(), image: "shop:1".into(), deployment, required: true, ..TargetSeen::default() }
 }
 
 fn with_targets(mut seen: Observed, targets: Vec<TargetSeen>) -> Observed {
@@ -83,8 +83,27 @@ fn a_gate_that_does_not_hold_lets_through_at_once() {
         let mut spec = (*seen.spec).clone();
         spec.gate = Some(Gate { mode: Some(mode) });
         seen.spec = Arc::new(spec);
+        seen.migrate = job(&seen, "migrate", ContainerSeen::Running(None), false);
         assert_eq!(approvals(&decide(&seen)), ["shop:1 shop:0"], "{mode:?}");
+        seen.targets[0].unready = vec!["run b".into()];
+        assert_eq!(approvals(&decide(&seen)), [""; 0], "{mode:?}: another run holds it");
     }
+}
+
+#[test]
+fn a_deployment_that_was_created_again_gets_back_what_the_database_is_clean_with() {
+    let mut seen = with_targets(clean(), vec![held()]);
+    let mut spec = (*seen.spec).clone();
+    spec.image = "shop:2".into();
+    seen.spec = Arc::new(spec);
+    // Another release is taken up, and fails or waits.
+    pass(&mut seen);
+    seen.targets = vec![TargetSeen { image: "shop:2".into(), ..target("shop", Some(deployment("shop:2", &[]))) }];
+    let clean_with = seen.status.clean.clone().unwrap().image;
+    seen.spec = Arc::new(MigrationRunSpec { suspend: Some(true), ..(*seen.spec).clone() });
+    assert_eq!(approvals(&decide(&seen)), [clean_with]);
+    seen.targets[0].image = "worker:2".into();
+    assert_eq!(approvals(&decide(&seen)), [""; 0], "of an image of the target's own the record says nothing");
 }
 
 #[test]
