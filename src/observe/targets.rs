@@ -63,7 +63,8 @@ impl Observer {
 
     /// The releases that have replicas, the newest first.
     async fn running(&self, deployment: &Deployment) -> Result<Vec<Vec<String>>, Error> {
-        let mut sets = sets(&self.client, deployment).await?;
+        // From the API server's cache: an exact answer can take it 100 ms, and what is approved already stays so anyway.
+        let mut sets = sets(&self.client, deployment, ListParams::default().match_any()).await?;
         sets.retain(|set| set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1) > 0);
         sets.sort_by_key(|set| std::cmp::Reverse(set.metadata.creation_timestamp.as_ref().map(|time| time.0)));
         let workload = Workload::from(deployment);
@@ -161,11 +162,15 @@ pub(super) fn selector(deployment: &Deployment) -> Option<Selector> {
     deployment.spec.as_ref()?.selector.clone().try_into().ok()
 }
 
-/// The Deployment's ReplicaSets, as the API server has them now.
-pub(super) async fn sets(client: &Client, deployment: &Deployment) -> Result<Vec<ReplicaSet>, Error> {
+/// The Deployment's ReplicaSets.
+pub(super) async fn sets(
+    client: &Client,
+    deployment: &Deployment,
+    params: ListParams,
+) -> Result<Vec<ReplicaSet>, Error> {
     let Some(selector) = selector(deployment) else { return Ok(Vec::new()) };
     let api: Api<ReplicaSet> = Api::namespaced(client.clone(), &deployment.namespace().unwrap_or_default());
-    let listed = api.list(&ListParams::default().labels_from(&selector)).await;
+    let listed = api.list(&params.labels_from(&selector)).await;
     let mut sets = listed.map_err(|error| Error::ReadTarget(Box::new(error), deployment.name_any()))?.items;
     sets.retain(|set| set.owner_references().iter().any(|owner| Some(&owner.uid) == deployment.metadata.uid.as_ref()));
     Ok(sets)

@@ -25,8 +25,10 @@ impl Observer {
         }
         let workload = Workload::from(deployment);
         let containers = workload.named_containers();
-        let (sets, revisions) =
-            futures::try_join!(sets(&self.client, deployment), self.revisions(deployment, &containers))?;
+        let (sets, revisions) = futures::try_join!(
+            sets(&self.client, deployment, ListParams::default()),
+            self.revisions(deployment, &containers)
+        )?;
         let spec = deployment.spec.as_ref();
         let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
         Ok(Gated {
