@@ -61,9 +61,11 @@ fn approved_before(observed: &Observed, target: &TargetSeen) -> Option<Effect> {
     let same_database = clean.database_id == observed.spec.database_id(&observed.run.namespace);
     // Of an image of the target's own the record says nothing.
     let own_image = target.image != observed.spec.image;
+    // That of this release is let go with all targets or with none.
+    let another = clean.image != target.image;
     let nothing = deployment.workload.approved().images().next().is_none();
     let mine = target.required && target.unready.is_empty();
-    (nothing && mine && same_database && !own_image)
+    (nothing && mine && another && same_database && !own_image)
         .then(|| effect(target, deployment, Approved::of_releases([[clean.image.clone()]])))
 }
 

@@ -31,7 +31,7 @@ pub enum Story {
     Conflict,
     /// The database cannot be reached at first; the second attempt, made by itself, ends well.
     Retried,
-    /// `migrate` and `check` end well, and a Deployment that was held is let go.
+    /// `migrate` and `check` end well, and the release is approved on a Deployment.
     Released,
 }
 
@@ -73,21 +73,22 @@ impl Story {
         }
     }
 
-    /// The Deployment that the run lets go, as admission has left it: no policy is there to do so.
+    /// The Deployment on which the run's release is approved. Its template is still the one before: no policy is there to end a
+    /// hold.
     pub fn deployment(self) -> Option<Deployment> {
         let labels = json!({ "app": TARGET });
         let held = json!({
             "metadata": {
                 "name": TARGET,
                 "labels": { "sluice.dev/gated": "true" },
-                "annotations": { "sluice.dev/approved-images": "shop:0", "sluice.dev/held-by": "admission" },
+                "annotations": { "sluice.dev/approved-images": "shop:0" },
             },
             "spec": {
-                "paused": true,
+                "replicas": 0,
                 "selector": { "matchLabels": labels },
                 "template": {
                     "metadata": { "labels": labels },
-                    "spec": { "schedulerName": "scripted", "containers": [{ "name": "app", "image": "shop:1" }] },
+                    "spec": { "schedulerName": "scripted", "containers": [{ "name": "app", "image": "shop:0" }] },
                 },
             },
         });
