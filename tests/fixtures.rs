@@ -225,7 +225,7 @@ fn recordings_are_small_whole_and_of_no_machine() {
         if recording.log.len() > LARGEST {
             faults.push(format!("{} is too large", recording.path.display()));
         }
-        for of_machine in ["/work/", ".cache/", "/tmp/tmp", ".pyenv", "/root/go", "work-"] {
+        for of_machine in ["/work/", ".cache/", "/tmp/tmp", ".pyenv", "/root/", "work-"] {
             if text.contains(of_machine) {
                 faults.push(format!("{} holds {of_machine}", recording.path.display()));
             }
