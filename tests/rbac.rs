@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use sluice::decide::Effect;
-use sluice::decide::observed::{JobRef, LeaseRef};
-use sluice::decide::upkeep::{Seen, Upkeep};
+use sluice::decide::observed::Fence;
+use sluice::decide::upkeep::Upkeep;
 use sluice::gate::Change;
 
 type Granted = BTreeSet<(String, String, String)>;
@@ -28,24 +28,17 @@ const BESIDES: [(&str, &str, &[&str]); 12] = [
 ];
 
 fn effects() -> Vec<Effect> {
-    let job = || JobRef { name: String::new(), uid: String::new(), resource_version: String::new() };
-    let lease = LeaseRef { name: String::new(), uid: String::new(), resource_version: String::new() };
     vec![
         Effect::AcquireLock { database: String::new() },
-        Effect::ReleaseLock(lease),
+        Effect::ReleaseLock(Fence::default()),
         Effect::CreateMigrateJob { name: String::new(), attempt: 1 },
-        Effect::ResumeJob(job()),
-        Effect::CreateBudget { attempt: 1, job: job() },
+        Effect::ResumeJob(Fence::default()),
+        Effect::CreateBudget { attempt: 1, job: Fence::default() },
         Effect::DeleteBudget { name: String::new() },
         Effect::CreateCheckJob { name: String::new(), attempt: 1 },
-        Effect::EndJob(job()),
-        Effect::DeleteJob(job()),
-        Effect::ApproveImages {
-            deployment: String::new(),
-            uid: String::new(),
-            resource_version: String::new(),
-            approved: sluice::gate::Approved::default(),
-        },
+        Effect::EndJob(Fence::default()),
+        Effect::DeleteJob(Fence::default()),
+        Effect::ApproveImages { deployment: Fence::default(), approved: sluice::gate::Approved::default() },
     ]
 }
 
@@ -53,10 +46,10 @@ fn upkeep() -> Vec<Upkeep> {
     let manifest = Value::Null;
     vec![
         Upkeep::WriteRule(Change::default()),
-        Upkeep::DeleteReplicaSet(Seen::default()),
+        Upkeep::DeleteReplicaSet(Fence::default()),
         Upkeep::RestoreReplicaSet { manifest: manifest.clone(), replicas: 0 },
         Upkeep::KeepRevision { number: 1, manifest },
-        Upkeep::DropRevision(Seen::default()),
+        Upkeep::DropRevision(Fence::default()),
     ]
 }
 

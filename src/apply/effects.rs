@@ -4,14 +4,14 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{DeleteParams, Patch, PostParams, Preconditions, PropagationPolicy};
+use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::{Applier, Error, patch_refusal, refusal};
+use super::{Applier, Error, refusal, tests};
 use crate::api::labels;
 use crate::build;
-use crate::decide::observed::JobRef;
+use crate::decide::observed::Fence;
 use crate::decide::{Effect, Observed};
 use crate::status::Applied;
 
@@ -22,16 +22,10 @@ pub async fn apply(
     effect: &Effect,
     applied: &mut Applied,
 ) -> Result<(), Error> {
-    let name = effect.name();
+    let (name, namespace) = (effect.name(), observed.run.namespace.as_str());
     match effect {
         Effect::AcquireLock { database } => acquire(applier, observed, database).await,
-        Effect::ReleaseLock(lease) => {
-            let api: Api<Lease> = Api::namespaced(applier.client.clone(), &applier.namespace);
-            let params = fenced(&lease.uid, &lease.resource_version);
-            api.delete(&lease.name, &params).await.map_err(|error| refusal(name, error))?;
-            applier.watermarks.deleted(&lease.uid);
-            Ok(())
-        }
+        Effect::ReleaseLock(lease) => applier.delete::<Lease>(&applier.namespace, lease, name).await,
         Effect::CreateMigrateJob { name: job, attempt } => {
             let built =
                 build::job::migrate(observed, job, *attempt).map_err(|source| Error::Build { effect: name, source })?;
@@ -43,20 +37,18 @@ pub async fn apply(
             create_job(applier, observed, effect, &built, applied).await
         }
         Effect::ResumeJob(job) => {
-            let patch = json!([
-                { "op": "test", "path": "/metadata/uid", "value": job.uid },
-                { "op": "test", "path": "/spec/suspend", "value": true },
-                { "op": "replace", "path": "/spec/suspend", "value": false },
-            ]);
-            patch_job(applier, observed, effect, job, patch).await
+            // The Job controller writes to it all the time; what counts is that it is this one and still suspended.
+            let operations = vec![
+                json!({ "op": "test", "path": "/metadata/uid", "value": job.uid }),
+                json!({ "op": "test", "path": "/spec/suspend", "value": true }),
+                json!({ "op": "replace", "path": "/spec/suspend", "value": false }),
+            ];
+            applier.patch::<Job>(namespace, job, name, operations).await
         }
         Effect::EndJob(job) => {
-            let patch = json!([
-                { "op": "test", "path": "/metadata/uid", "value": job.uid },
-                { "op": "test", "path": "/metadata/resourceVersion", "value": job.resource_version },
-                { "op": "add", "path": "/spec/activeDeadlineSeconds", "value": 1 },
-            ]);
-            patch_job(applier, observed, effect, job, patch).await
+            let mut operations = tests(job);
+            operations.push(json!({ "op": "add", "path": "/spec/activeDeadlineSeconds", "value": 1 }));
+            applier.patch::<Job>(namespace, job, name, operations).await
         }
         Effect::CreateBudget { attempt, job } => create_budget(applier, observed, *attempt, job).await,
         Effect::DeleteBudget { name: budget } => {
@@ -66,25 +58,14 @@ pub async fn apply(
                 _ => Ok(()),
             }
         }
-        Effect::ApproveImages { deployment, uid, resource_version, approved } => {
+        Effect::ApproveImages { deployment, approved } => {
             let path = format!("/metadata/annotations/{}", labels::APPROVED_IMAGES.replace('/', "~1"));
+            let mut operations = tests(deployment);
             // A gated Deployment has annotations: the rule writes its list at every pass.
-            let patch = json!([
-                { "op": "test", "path": "/metadata/uid", "value": uid },
-                { "op": "test", "path": "/metadata/resourceVersion", "value": resource_version },
-                { "op": "add", "path": path, "value": approved.text() },
-            ]);
-            patch_deployment(applier, observed, effect, deployment, patch).await
+            operations.push(json!({ "op": "add", "path": path, "value": approved.text() }));
+            applier.patch::<Deployment>(namespace, deployment, name, operations).await
         }
-        Effect::DeleteJob(job) => {
-            let params = DeleteParams {
-                propagation_policy: Some(PropagationPolicy::Background),
-                ..fenced(&job.uid, &job.resource_version)
-            };
-            jobs(applier, observed).delete(&job.name, &params).await.map_err(|error| refusal(name, error))?;
-            applier.watermarks.deleted(&job.uid);
-            Ok(())
-        }
+        Effect::DeleteJob(job) => applier.delete::<Job>(namespace, job, name).await,
     }
 }
 
@@ -120,7 +101,7 @@ async fn create_job(
     Ok(())
 }
 
-async fn create_budget(applier: &Applier, observed: &Observed, attempt: i32, job: &JobRef) -> Result<(), Error> {
+async fn create_budget(applier: &Applier, observed: &Observed, attempt: i32, job: &Fence) -> Result<(), Error> {
     const EFFECT: &str = "CreateBudget";
     let budget =
         build::budget::budget(observed, attempt, job).map_err(|source| Error::Build { effect: EFFECT, source })?;
@@ -131,56 +112,8 @@ async fn create_budget(applier: &Applier, observed: &Observed, attempt: i32, job
     }
 }
 
-async fn patch_job(
-    applier: &Applier,
-    observed: &Observed,
-    effect: &Effect,
-    job: &JobRef,
-    patch: serde_json::Value,
-) -> Result<(), Error> {
-    let patch: json_patch::Patch =
-        serde_json::from_value(patch).map_err(|source| Error::Build { effect: effect.name(), source })?;
-    let patched = jobs(applier, observed).patch(&job.name, &Default::default(), &Patch::Json::<()>(patch)).await;
-    match patched {
-        Ok(patched) => {
-            applier.watermarks.wrote(&patched);
-            Ok(())
-        }
-        Err(error) => Err(patch_refusal(effect.name(), error)),
-    }
-}
-
-async fn patch_deployment(
-    applier: &Applier,
-    observed: &Observed,
-    effect: &Effect,
-    name: &str,
-    patch: serde_json::Value,
-) -> Result<(), Error> {
-    let patch: json_patch::Patch =
-        serde_json::from_value(patch).map_err(|source| Error::Build { effect: effect.name(), source })?;
-    let api: Api<Deployment> = Api::namespaced(applier.client.clone(), &observed.run.namespace);
-    match api.patch(name, &Default::default(), &Patch::Json::<()>(patch)).await {
-        Ok(patched) => {
-            applier.watermarks.wrote(&patched);
-            Ok(())
-        }
-        Err(error) => Err(patch_refusal(effect.name(), error)),
-    }
-}
-
 fn jobs(applier: &Applier, observed: &Observed) -> Api<Job> {
     Api::namespaced(applier.client.clone(), &observed.run.namespace)
-}
-
-fn fenced(uid: &str, resource_version: &str) -> DeleteParams {
-    DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: Some(uid.to_owned()),
-            resource_version: Some(resource_version.to_owned()),
-        }),
-        ..DeleteParams::default()
-    }
 }
 
 fn is(error: &kube::Error, code: u16) -> bool {

@@ -7,11 +7,17 @@ mod effects;
 mod upkeep;
 mod watermarks;
 
-use kube::api::PostParams;
-use kube::{Api, Client, ResourceExt};
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::api::{DeleteParams, Patch, PostParams, Preconditions, PropagationPolicy};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use crate::api::{MigrationRun, MigrationRunStatus};
 use crate::classify::redact::evidence;
+use crate::decide::observed::Fence;
 use crate::decide::{Decision, Observed};
 use crate::runtime::lease::Leadership;
 use crate::status::Applied;
@@ -118,12 +124,58 @@ impl Applier {
         Ok(true)
     }
 
+    /// Patches the object that `fence` names. The operations test what they rest on.
+    async fn patch<K>(
+        &self,
+        namespace: &str,
+        fence: &Fence,
+        effect: &'static str,
+        operations: Vec<Value>,
+    ) -> Result<(), Error>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let patch: json_patch::Patch =
+            serde_json::from_value(Value::Array(operations)).map_err(|source| Error::Build { effect, source })?;
+        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
+        let patched = api.patch(&fence.name, &Default::default(), &Patch::Json::<()>(patch)).await;
+        self.watermarks.wrote(&patched.map_err(|error| patch_refusal(effect, error))?);
+        Ok(())
+    }
+
+    /// Deletes an object, in the version that `fence` names and in no other.
+    async fn delete<K>(&self, namespace: &str, fence: &Fence, effect: &'static str) -> Result<(), Error>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let params = DeleteParams {
+            propagation_policy: Some(PropagationPolicy::Background),
+            preconditions: Some(Preconditions {
+                uid: Some(fence.uid.clone()),
+                resource_version: Some(fence.resource_version.clone()),
+            }),
+            ..DeleteParams::default()
+        };
+        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
+        api.delete(&fence.name, &params).await.map_err(|error| refusal(effect, error))?;
+        self.watermarks.deleted(&fence.uid);
+        Ok(())
+    }
+
     fn lead(&self, effect: &'static str) -> Result<(), Error> {
         match &self.leadership {
             Some(leadership) if !leadership.holds() => Err(Error::NotLeader { effect }),
             _ => Ok(()),
         }
     }
+}
+
+/// The tests by which a JSON patch touches no other version than that which was seen.
+fn tests(fence: &Fence) -> Vec<Value> {
+    vec![
+        json!({ "op": "test", "path": "/metadata/uid", "value": fence.uid }),
+        json!({ "op": "test", "path": "/metadata/resourceVersion", "value": fence.resource_version }),
+    ]
 }
 
 /// The same of a JSON patch that tests what it changes: a test that does not hold is answered with 422 as well.

@@ -6,13 +6,13 @@ use serde_json::json;
 use super::labels_of;
 use crate::api::labels;
 use crate::decide::Observed;
-use crate::decide::observed::JobRef;
+use crate::decide::observed::Fence;
 
 /// The budget, under the Job's name and owned by it.
 ///
 /// # Errors
 /// Never in practice: the manifest is our own.
-pub fn budget(observed: &Observed, attempt: i32, job: &JobRef) -> Result<PodDisruptionBudget, serde_json::Error> {
+pub fn budget(observed: &Observed, attempt: i32, job: &Fence) -> Result<PodDisruptionBudget, serde_json::Error> {
     let own = labels_of(observed, "migrate", attempt);
     let selected = [labels::RUN_UID, labels::STEP, labels::ATTEMPT, labels::GENERATION];
     let selector: serde_json::Map<_, _> = own

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{budget, job, lease};
 use crate::api::migration_run::{Check, Database, Migrate, RunTool, SecretKeyRef, UrlFrom};
 use crate::api::{MigrationRunSpec, MigrationRunStatus, labels};
-use crate::decide::observed::{JobRef, JobSeen, Lock, Observed, RunIdentity};
+use crate::decide::observed::{Fence, JobSeen, Lock, Observed, RunIdentity};
 
 fn observed(pod_template: Option<serde_json::Value>) -> Observed {
     let url_from = UrlFrom { secret_key_ref: SecretKeyRef { name: "shop-db".into(), key: "DATABASE_URL".into() } };
@@ -55,7 +55,7 @@ fn the_check_job() {
 
 #[test]
 fn the_budget_selects_the_attempts_pod_alone() {
-    let owner = JobRef { name: "shop-1-migrate-1".into(), uid: "j".into(), resource_version: "1".into() };
+    let owner = Fence { name: "shop-1-migrate-1".into(), uid: "j".into(), resource_version: "1".into() };
     insta::assert_yaml_snapshot!(budget::budget(&observed(None), 1, &owner).unwrap());
 }
 
@@ -169,7 +169,7 @@ fn the_lease_names_the_database_and_its_run() {
 #[test]
 fn the_budget_selects_the_pod_that_the_job_makes_and_no_other() {
     let seen = everything();
-    let owner = JobRef { name: "shop-1-migrate-2".into(), uid: "j".into(), resource_version: "1".into() };
+    let owner = Fence { name: "shop-1-migrate-2".into(), uid: "j".into(), resource_version: "1".into() };
     let selector = budget::budget(&seen, 2, &owner).unwrap().spec.unwrap().selector.unwrap().match_labels.unwrap();
     let labels = |job: k8s_openapi::api::batch::v1::Job| job.spec.unwrap().template.metadata.unwrap().labels.unwrap();
     let selects = |labels: std::collections::BTreeMap<String, String>| {

@@ -32,7 +32,7 @@ pub async fn tell(
             kind: Some("Deployment".to_owned()),
             namespace: run.namespace(),
             name: Some(deployment),
-            uid: Some(seen.uid.clone()),
+            uid: Some(seen.fence.uid.clone()),
             ..ObjectReference::default()
         };
         publish(&recorder, said, &its, Some(about.clone())).await;

@@ -2,7 +2,7 @@
 //!
 //! The chart's RBAC is held equal to [`Effect::rights`], both ways.
 
-use super::observed::{JobRef, LeaseRef};
+use super::observed::Fence;
 use crate::gate::Approved;
 
 /// One write to the API server.
@@ -14,7 +14,7 @@ pub enum Effect {
         database: String,
     },
     /// Deletes a Lease in the version seen: this run's own when it needs it no more, or one whose holder is gone.
-    ReleaseLock(LeaseRef),
+    ReleaseLock(Fence),
     /// Creates the migrate Job, suspended: nothing starts. A Job that is there already must be ours. Reversible.
     CreateMigrateJob {
         /// Its name.
@@ -23,13 +23,13 @@ pub enum Effect {
         attempt: i32,
     },
     /// Lets the migrate Job go, fenced by its UID and by its being suspended. **Irreversible**; the Job's UID is on record.
-    ResumeJob(JobRef),
+    ResumeJob(Fence),
     /// Creates the PodDisruptionBudget that holds drains back, owned by the Job. There already means done.
     CreateBudget {
         /// Number of the attempt.
         attempt: i32,
         /// The migrate Job.
-        job: JobRef,
+        job: Fence,
     },
     /// Deletes that budget when the migration has ended: it would only raise alerts.
     DeleteBudget {
@@ -44,20 +44,16 @@ pub enum Effect {
         attempt: i32,
     },
     /// Ends a Job whose container never started, or whose container has ended and left others running, by its deadline.
-    EndJob(JobRef),
+    EndJob(Fence),
     /// Approves images on a gated Deployment, in the version seen; admission lets it go in the same write.
     ApproveImages {
-        /// Name of the Deployment.
-        deployment: String,
-        /// Its UID.
-        uid: String,
-        /// The version on which the decision rests.
-        resource_version: String,
+        /// The Deployment.
+        deployment: Fence,
         /// The whole list.
         approved: Approved,
     },
     /// Deletes a finished Job, or one that was never let go, in the version seen.
-    DeleteJob(JobRef),
+    DeleteJob(Fence),
 }
 
 /// A right that an effect needs: API group, resource, verb.

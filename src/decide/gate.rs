@@ -39,14 +39,11 @@ pub fn open(observed: &Observed) -> Decision {
 /// created again gets back what the database is on record as clean with, so that it serves while the next release is held.
 #[must_use]
 pub fn let_through(observed: &Observed) -> Decision {
-    let holds = observed.spec.gate_mode() == GateMode::Hold;
-    let free = observed.targets.iter().filter(|target| !holds && target.unready.is_empty()).filter_map(approval);
-    let lost = observed.targets.iter().filter_map(|target| approved_before(observed, target));
-    let mut effects: Vec<Effect> = free.collect();
-    if effects.is_empty() {
-        effects.extend(lost);
-    }
-    effects.into_iter().fold(Decision::rest(), Decision::effect)
+    let free = |target: &&TargetSeen| observed.spec.gate_mode() != GateMode::Hold && target.unready.is_empty();
+    let effects = observed.targets.iter().filter_map(|target| {
+        Some(target).filter(free).and_then(approval).or_else(|| approved_before(observed, target))
+    });
+    effects.fold(Decision::rest(), Decision::effect)
 }
 
 fn approve(observed: &Observed) -> Decision {
@@ -66,16 +63,11 @@ fn approved_before(observed: &Observed, target: &TargetSeen) -> Option<Effect> {
     let nothing = deployment.workload.approved().images().next().is_none();
     let mine = target.required && target.unready.is_empty();
     (nothing && mine && another && same_database && !own_image)
-        .then(|| effect(target, deployment, Approved::of_releases([[clean.image.clone()]])))
+        .then(|| effect(deployment, Approved::of_releases([[clean.image.clone()]])))
 }
 
-fn effect(target: &TargetSeen, deployment: &DeploymentSeen, approved: Approved) -> Effect {
-    Effect::ApproveImages {
-        deployment: target.name.clone(),
-        uid: deployment.uid.clone(),
-        resource_version: deployment.resource_version.clone(),
-        approved,
-    }
+fn effect(deployment: &DeploymentSeen, approved: Approved) -> Effect {
+    Effect::ApproveImages { deployment: deployment.fence.clone(), approved }
 }
 
 /// What keeps all targets of the run from being let go.
@@ -93,7 +85,7 @@ fn obstacle(target: &TargetSeen) -> Option<(&'static str, String)> {
 }
 
 fn approval(target: &TargetSeen) -> Option<Effect> {
-    let deployment = needs_approval(target)?;
+    let deployment = target.deployment.as_ref().filter(|deployment| needs_approval(target, deployment))?;
     let before = deployment.workload.approved();
     let mut releases = vec![vec![target.image.clone()]];
     // What the template has beside the release, in other gated containers, must not be cut off.
@@ -104,15 +96,14 @@ fn approval(target: &TargetSeen) -> Option<Effect> {
     let known: Vec<String> = releases.iter().flatten().cloned().collect();
     releases
         .extend(before.images().filter(|image| !known.iter().any(|k| k == image)).map(|image| vec![image.to_owned()]));
-    Some(effect(target, deployment, Approved::of_releases(releases)))
+    Some(effect(deployment, Approved::of_releases(releases)))
 }
 
-/// The Deployment of a target that this run has to approve its image on.
+/// Whether this run has to approve its image on the target's Deployment.
 #[must_use]
-pub fn needs_approval(target: &TargetSeen) -> Option<&DeploymentSeen> {
-    let deployment = target.deployment.as_ref().filter(|seen| seen.workload.is_gated())?;
-    let open = target.successor.is_some() || !target.required || deployment.workload.approved().has(&target.image);
-    (!open).then_some(deployment)
+pub fn needs_approval(target: &TargetSeen, deployment: &DeploymentSeen) -> bool {
+    let decides = target.required && target.successor.is_none();
+    decides && deployment.workload.is_gated() && !deployment.workload.approved().has(&target.image)
 }
 
 fn status(observed: &Observed, target: &TargetSeen) -> TargetStatus {
@@ -142,12 +133,11 @@ fn describe(observed: &Observed, target: &TargetSeen) -> (TargetState, bool, Opt
         let message = "its annotation sluice.dev/required-runs does not name this run";
         return (TargetState::NotRequired, true, Some(message.to_owned()));
     }
-    let approved = workload.approved().has(&target.image);
     if let Some(run) = &target.successor {
         let held = workload.waits_for(&workload.approved()).contains(target.image.as_str());
         return (TargetState::Superseded, !held, Some(format!("run {run} has taken a release up later, and decides")));
     }
-    let settled = approved;
+    let settled = workload.approved().has(&target.image);
     if !workload.is_held() {
         return (TargetState::Open, settled, None);
     }

@@ -33,11 +33,11 @@ pub struct Observed {
     /// A Job of another run that still works on the database, or might.
     pub rival: Option<String>,
     /// Finished Jobs of releases beyond the history's limit.
-    pub expired: Vec<JobRef>,
+    pub expired: Vec<Fence>,
     /// The pod of the active attempt's migrate Job, where the Job is gone and its container may still run.
     pub orphan: Option<String>,
     /// Jobs whose step has ended, and is on record, while other containers of their pods keep them open.
-    pub kept_open: Vec<JobRef>,
+    pub kept_open: Vec<Fence>,
     /// The Deployments of `spec.targets`, in that order.
     pub targets: Vec<TargetSeen>,
     /// What enforces the gate in this cluster.
@@ -61,13 +61,11 @@ pub struct TargetSeen {
     pub unready: Vec<String>,
 }
 
-/// A Deployment, in the version that was seen.
+/// A Deployment.
 #[derive(Clone, Debug, Default)]
 pub struct DeploymentSeen {
-    /// Its UID.
-    pub uid: String,
-    /// The version on which the decision rests.
-    pub resource_version: String,
+    /// Which one, in which version.
+    pub fence: Fence,
     /// What the gate's rule looks at.
     pub workload: Workload,
     /// Releases that have replicas, the newest first: the images of their gated containers. Read only where the list of
@@ -99,35 +97,24 @@ pub enum Lock {
     #[default]
     Free,
     /// This run holds it.
-    Mine(LeaseRef),
+    Mine(Fence),
     /// Another run holds it.
     Held {
         /// That run, as `namespace/name`.
         by: String,
         /// The Lease, where its holder is known to be gone.
-        abandoned: Option<LeaseRef>,
+        abandoned: Option<Fence>,
     },
 }
 
-/// A Lease, in the version that was seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeaseRef {
-    /// Its name in the operator's namespace.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// The version on which the decision rests.
-    pub resource_version: String,
-}
-
-/// A Job, in the version that was seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobRef {
+/// An object, in the version on which a decision rests: a write to it is refused if it has another by then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fence {
     /// Its name.
     pub name: String,
     /// Its UID.
     pub uid: String,
-    /// The version on which the decision rests.
+    /// The version.
     pub resource_version: String,
 }
 
@@ -147,7 +134,7 @@ pub enum JobSeen {
 #[derive(Clone, Debug)]
 pub struct JobView {
     /// Which one, in which version.
-    pub job: JobRef,
+    pub job: Fence,
     /// Whether it was not let go yet, or was stopped.
     pub suspended: bool,
     /// When it was let go.

@@ -54,7 +54,7 @@ pub(super) fn observed() -> Observed {
 }
 
 fn lease() -> Lock {
-    Lock::Mine(LeaseRef { name: "l".into(), uid: "lu".into(), resource_version: "1".into() })
+    Lock::Mine(Fence { name: "l".into(), uid: "lu".into(), resource_version: "1".into() })
 }
 
 /// One pass: decide, pretend that the API server acknowledged, put on record.
@@ -77,7 +77,7 @@ fn job(seen: &Observed, step: &str, container: ContainerSeen, suspended: bool) -
     let number = seen.status.active_attempt().map_or(1, |attempt| attempt.number);
     let name = seen.job_name(step, number);
     JobSeen::Ours(Box::new(JobView {
-        job: JobRef { uid: format!("uid-{name}"), name, resource_version: "7".into() },
+        job: Fence { uid: format!("uid-{name}"), name, resource_version: "7".into() },
         suspended,
         resumed_at: (!suspended).then_some(seen.now),
         deadline: Some(2400),
@@ -272,7 +272,7 @@ fn nobody_starts_beside_another_run_or_its_job() {
     seen.ahead = None;
     seen.rival = Some("b/old-job".into());
     assert!(pass(&mut seen).effects.is_empty());
-    let abandoned = LeaseRef { name: "l".into(), uid: "x".into(), resource_version: "3".into() };
+    let abandoned = Fence { name: "l".into(), uid: "x".into(), resource_version: "3".into() };
     seen.lock = Lock::Held { by: "b/gone".into(), abandoned: Some(abandoned) };
     assert!(pass(&mut seen).effects.is_empty(), "its Job still works");
     seen.rival = None;
@@ -340,7 +340,7 @@ fn a_start_failure_that_time_mends_is_tried_again() {
 #[test]
 fn a_job_that_only_a_sidecar_keeps_open_is_ended_whatever_else_is_done() {
     let mut seen = observed();
-    seen.kept_open = vec![JobRef { name: "open".into(), uid: "o".into(), resource_version: "1".into() }];
+    seen.kept_open = vec![Fence { name: "open".into(), uid: "o".into(), resource_version: "1".into() }];
     let ends = |decision: &Decision| {
         decision.effects.iter().any(|effect| matches!(effect, Effect::EndJob(job) if job.name == "open"))
     };

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::effect::Right;
+use super::observed::Fence;
 use crate::api::status::Enforcement;
 use crate::gate::{Approved, Change, Request, Workload, judge};
 
@@ -17,10 +18,8 @@ pub const KEPT: usize = 3;
 pub struct Gated {
     /// What the gate's rule looks at.
     pub workload: Workload,
-    /// Its UID.
-    pub uid: String,
-    /// The version on which the decision rests.
-    pub resource_version: String,
+    /// Which one, in which version.
+    pub fence: Fence,
     /// How many pods are wanted.
     pub wanted: i32,
     /// Whether all pods that are wanted are those of its template, and available.
@@ -33,22 +32,11 @@ pub struct Gated {
     pub enforcement: Enforcement,
 }
 
-/// An object, in the version that was seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-    /// The version on which the decision rests.
-    pub resource_version: String,
-}
-
 /// A ReplicaSet of the Deployment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Set {
     /// Which one.
-    pub seen: Seen,
+    pub fence: Fence,
     /// The images of its gated containers.
     pub release: BTreeSet<String>,
     /// How many pods it is to have.
@@ -65,7 +53,7 @@ pub struct Set {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Revision {
     /// The ControllerRevision.
-    pub seen: Seen,
+    pub fence: Fence,
     /// Its number: a later release has a higher one.
     pub number: i64,
     /// The images of its gated containers.
@@ -83,7 +71,7 @@ pub enum Upkeep {
     WriteRule(Change),
     /// Deletes a ReplicaSet without pods whose release is not approved: the controller would start it when the Deployment is
     /// scaled up again.
-    DeleteReplicaSet(Seen),
+    DeleteReplicaSet(Fence),
     /// Creates the ReplicaSet of the last release that was complete again, with as many pods as are wanted.
     RestoreReplicaSet {
         /// Name, labels and spec as they were.
@@ -99,7 +87,7 @@ pub enum Upkeep {
         manifest: Value,
     },
     /// Drops what is kept beyond the newest three.
-    DropRevision(Seen),
+    DropRevision(Fence),
 }
 
 impl Upkeep {
@@ -155,7 +143,7 @@ fn overdue(gated: &Gated) -> Option<Change> {
 fn while_held(gated: &Gated) -> Vec<Upkeep> {
     let approved = gated.workload.approved();
     let mut effects: Vec<Upkeep> =
-        unwanted(gated, &approved).map(|set| Upkeep::DeleteReplicaSet(set.seen.clone())).collect();
+        unwanted(gated, &approved).map(|set| Upkeep::DeleteReplicaSet(set.fence.clone())).collect();
     effects.extend(lost(gated, &approved));
     effects.extend(serving(gated).filter(|set| is_approved(&set.release, &approved)).and_then(|set| keep(gated, set)));
     effects
@@ -168,10 +156,10 @@ fn unwanted<'a>(gated: &'a Gated, approved: &'a Approved) -> impl Iterator<Item 
     let served = gated.revisions.first().and_then(|last| name(&last.manifest));
     let good = gated.revisions.iter().find(|kept| is_approved(&kept.release, approved));
     let good = good.and_then(|kept| name(&kept.manifest));
-    let good = good.filter(|good| gated.sets.iter().any(|set| set.seen.name == *good));
+    let good = good.filter(|good| gated.sets.iter().any(|set| set.fence.name == *good));
     let nothing_runs = gated.wanted == 0 && gated.sets.iter().all(|set| set.wanted == 0 && set.present == 0);
     gated.sets.iter().filter(|set| set.wanted == 0 && set.present == 0).filter(move |set| {
-        let is = |name: Option<&str>| name == Some(set.seen.name.as_str());
+        let is = |name: Option<&str>| name == Some(set.fence.name.as_str());
         let stale = nothing_runs && good.is_some() && !is(good) && !is(served);
         stale || (!is_approved(&set.release, approved) && !is(served))
     })
@@ -181,7 +169,7 @@ fn unwanted<'a>(gated: &'a Gated, approved: &'a Approved) -> impl Iterator<Item 
 fn lost(gated: &Gated, approved: &Approved) -> Option<Upkeep> {
     let served = gated.revisions.first().and_then(|last| name(&last.manifest));
     let there = gated.sets.iter().any(|set| {
-        let last = served == Some(set.seen.name.as_str());
+        let last = served == Some(set.fence.name.as_str());
         last || set.wanted > 0 || set.present > 0 || is_approved(&set.release, approved)
     });
     let fit = |revision: &&Revision| revision.fits && is_approved(&revision.release, approved);
@@ -195,7 +183,7 @@ fn while_open(gated: &Gated) -> Vec<Upkeep> {
     let complete = serving(gated).filter(|set| gated.complete && set.release == its);
     let mut effects: Vec<Upkeep> = complete.and_then(|set| keep(gated, set)).into_iter().collect();
     let surplus = gated.revisions.iter().skip(KEPT.saturating_sub(effects.len()));
-    effects.extend(surplus.map(|revision| Upkeep::DropRevision(revision.seen.clone())));
+    effects.extend(surplus.map(|revision| Upkeep::DropRevision(revision.fence.clone())));
     effects
 }
 
@@ -233,7 +221,7 @@ mod tests {
 
     fn set(image: &str, wanted: i32) -> Set {
         Set {
-            seen: Seen { name: image.into(), ..Seen::default() },
+            fence: Fence { name: image.into(), ..Fence::default() },
             release: [image.to_owned()].into(),
             wanted,
             present: wanted,
@@ -244,7 +232,7 @@ mod tests {
 
     fn kept(number: i64, image: &str) -> Revision {
         let set = set(image, 0);
-        Revision { seen: set.seen, number, release: set.release, manifest: set.manifest, fits: true }
+        Revision { fence: set.fence, number, release: set.release, manifest: set.manifest, fits: true }
     }
 
     /// A Deployment whose template has `image`, with `a` approved.
@@ -262,8 +250,7 @@ mod tests {
                 containers: vec![Container { name: "app".into(), image: image.into(), serves: true }],
                 paused: held,
             },
-            uid: "d".into(),
-            resource_version: "1".into(),
+            fence: Fence { name: "shop".into(), ..Fence::default() },
             wanted: 2,
             complete: true,
             sets,
@@ -274,7 +261,7 @@ mod tests {
 
     fn says(gated: &Gated) -> String {
         let told = upkeep(gated).into_iter().map(|write| match &write {
-            Upkeep::DeleteReplicaSet(seen) | Upkeep::DropRevision(seen) => format!("{} {}", write.name(), seen.name),
+            Upkeep::DeleteReplicaSet(fence) | Upkeep::DropRevision(fence) => format!("{} {}", write.name(), fence.name),
             Upkeep::KeepRevision { number, .. } => format!("KeepRevision {number}"),
             Upkeep::RestoreReplicaSet { manifest, replicas } => {
                 format!("RestoreReplicaSet {} {replicas}", manifest["metadata"]["name"].as_str().unwrap_or_default())

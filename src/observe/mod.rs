@@ -23,7 +23,7 @@ use crate::apply::Watermarks;
 use crate::build;
 use crate::classify::Step;
 use crate::decide::Observed;
-use crate::decide::observed::{ContainerSeen, JobRef, JobSeen, JobView, LeaseRef, Lock, RunIdentity};
+use crate::decide::observed::{ContainerSeen, Fence, JobSeen, JobView, Lock, RunIdentity};
 use crate::decide::release::since;
 use caches::Caches;
 
@@ -211,7 +211,7 @@ impl Observer {
             }
         };
         let Some(lease) = lease else { return Ok(Lock::Free) };
-        let (seen, holder) = (lease_ref(&lease), holder(&lease));
+        let (seen, holder) = (fence(lease.as_ref()), holder(&lease));
         let uid = build::lease::holder_uid(holder);
         if uid == observed.run.uid {
             return Ok(Lock::Mine(seen));
@@ -226,7 +226,7 @@ impl Observer {
         let cached = self.caches.lease(&self.namespace, &names::database_lease(database));
         let current = cached.filter(|lease| !self.watermarks.is_behind(lease.as_ref()));
         let mine = current.filter(|lease| build::lease::holder_uid(holder(lease)) == observed.run.uid);
-        mine.map_or(Lock::Free, |lease| Lock::Mine(lease_ref(&lease)))
+        mine.map_or(Lock::Free, |lease| Lock::Mine(fence(lease.as_ref())))
     }
 
     /// Whether a run is gone. Absence is believed from the API server alone.
@@ -297,7 +297,7 @@ impl Observer {
     }
 
     /// Jobs that only other containers keep open. Their step's end is on record: ending them takes the pod and its log away.
-    fn kept_open(&self, observed: &Observed) -> Vec<JobRef> {
+    fn kept_open(&self, observed: &Observed) -> Vec<Fence> {
         let status = &observed.status;
         let steps = status.attempts.iter().flat_map(|attempt| std::iter::once(&attempt.migrate).chain(&attempt.check));
         let ended = steps.filter(|step| step.ended_at.is_some());
@@ -307,13 +307,13 @@ impl Observer {
         });
         jobs.filter(|job| finished(job).is_none() && !pod::given_up(job))
             .filter(|job| self.caches.pod_of(job).is_some_and(|pod| pod::others_run(&pod)))
-            .map(|job| job_ref(&job))
+            .map(|job| fence(job.as_ref()))
             .collect()
     }
 
     /// Jobs that nobody needs: finished ones of releases beyond the history's limit, and ones of releases before this that
     /// were never let go, since a crash came before they were on record. Other runs of the database wait for those.
-    fn expired(&self, observed: &Observed) -> Vec<JobRef> {
+    fn expired(&self, observed: &Observed) -> Vec<Fence> {
         let generation = |job: &Job| job.labels().get(labels::GENERATION).and_then(|value| value.parse::<i64>().ok());
         let jobs = self.caches.jobs_of(&observed.run.namespace, &observed.run.uid);
         let mut generations: Vec<i64> = jobs.iter().filter_map(|job| generation(job)).collect();
@@ -327,7 +327,7 @@ impl Observer {
             Some(_) => before(job, oldest_kept),
             None => before(job, current) && never_let_go(job),
         });
-        unneeded.filter(|job| job.metadata.deletion_timestamp.is_none()).map(|job| job_ref(job)).collect()
+        unneeded.filter(|job| job.metadata.deletion_timestamp.is_none()).map(|job| fence(job.as_ref())).collect()
     }
 }
 
@@ -356,7 +356,7 @@ fn view(job: &Job, container: ContainerSeen) -> JobView {
     let spec = job.spec.as_ref();
     let end = finished(job);
     JobView {
-        job: job_ref(job),
+        job: fence(job),
         suspended: spec.and_then(|spec| spec.suspend).unwrap_or(false),
         resumed_at: job.status.as_ref().and_then(|status| status.start_time.as_ref()).map(|time| time.0),
         deadline: spec.and_then(|spec| spec.active_deadline_seconds),
@@ -366,23 +366,16 @@ fn view(job: &Job, container: ContainerSeen) -> JobView {
     }
 }
 
-fn lease_ref(lease: &Lease) -> LeaseRef {
-    LeaseRef {
-        name: lease.name_any(),
-        uid: lease.uid().unwrap_or_default(),
-        resource_version: lease.resource_version().unwrap_or_default(),
-    }
-}
-
 fn holder(lease: &Lease) -> &str {
     lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default()
 }
 
-fn job_ref(job: &Job) -> JobRef {
-    JobRef {
-        name: job.name_any(),
-        uid: job.uid().unwrap_or_default(),
-        resource_version: job.resource_version().unwrap_or_default(),
+/// An object, in the version that it has.
+fn fence<K: Resource>(object: &K) -> Fence {
+    Fence {
+        name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
+        resource_version: object.resource_version().unwrap_or_default(),
     }
 }
 

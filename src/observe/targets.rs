@@ -10,7 +10,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, Resource, ResourceExt};
 
 use super::caches::GuardedRun;
-use super::{Error, Observer};
+use super::{Error, Observer, fence};
 use crate::api::target::{GateMode, Target};
 use crate::api::{MigrationRun, MigrationRunStatus, labels};
 use crate::decide::gate::needs_approval;
@@ -33,16 +33,11 @@ impl Observer {
         seen.required = required.is_empty() || required.contains(&run.name_any().as_str());
         seen.successor = self.successor(run, &target.name);
         seen.unready = self.unready(run, &seen, &workload)?;
-        seen.deployment = Some(DeploymentSeen {
-            uid: found.uid().unwrap_or_default(),
-            resource_version: found.resource_version().unwrap_or_default(),
-            workload,
-            running: Vec::new(),
-        });
-        if needs_approval(&seen).is_some() {
-            let running = self.running(&found).await?;
-            seen.deployment.iter_mut().for_each(|deployment| deployment.running.clone_from(&running));
+        let mut deployment = DeploymentSeen { fence: fence(found.as_ref()), workload, running: Vec::new() };
+        if needs_approval(&seen, &deployment) {
+            deployment.running = self.running(&found).await?;
         }
+        seen.deployment = Some(deployment);
         Ok(seen)
     }
 
@@ -102,23 +97,8 @@ impl Observer {
     /// The other runs that must be clean for the image and are not yet: those that the Deployment requires; where it names
     /// none, all of other databases that name it.
     fn unready(&self, run: &MigrationRun, seen: &TargetSeen, workload: &Workload) -> Result<Vec<String>, Error> {
-        let (mine, namespace) = (run.name_any(), run.namespace().unwrap_or_default());
-        let required = workload.required_runs();
-        let others: Vec<(String, Option<Arc<GuardedRun>>)> = if required.is_empty() {
-            let peers = self.peers(run, &seen.name).into_iter();
-            let of_others = peers.filter(|other| {
-                readable(other)
-                    .is_some_and(|other| other.spec.database_id(&namespace) != run.spec.database_id(&namespace))
-            });
-            of_others.map(|other| (other.name_any(), Some(other))).collect()
-        } else {
-            let named = required.into_iter().filter(|name| *name != mine);
-            named
-                .map(|name| (name.to_owned(), self.caches.runs.get(&ObjectRef::new(name).within(&namespace))))
-                .collect()
-        };
         let mut unready = Vec::new();
-        for (name, other) in others {
+        for (name, other) in self.others(run, &seen.name, &workload.required_runs()) {
             let Some(other) = other.as_deref().and_then(readable) else {
                 unready.push(format!("run {name}, which is not there"));
                 continue;
@@ -129,6 +109,19 @@ impl Observer {
             unready.extend(lacks(other, seen).map(|lack| format!("run {name}, which {lack}")));
         }
         Ok(unready)
+    }
+
+    /// The runs that a run has to agree with about a Deployment, by name; nothing where there is none of that name.
+    fn others(&self, run: &MigrationRun, name: &str, required: &[&str]) -> Vec<(String, Option<Arc<GuardedRun>>)> {
+        let (mine, namespace) = (run.name_any(), run.namespace().unwrap_or_default());
+        let database = |run: &MigrationRun| run.spec.database_id(&namespace);
+        if required.is_empty() {
+            let of_another = |other: &GuardedRun| readable(other).is_some_and(|other| database(other) != database(run));
+            let peers = self.peers(run, name).into_iter().filter(|other| of_another(other));
+            return peers.map(|other| (other.name_any(), Some(other))).collect();
+        }
+        let find = |name: &str| self.caches.runs.get(&ObjectRef::new(name).within(&namespace));
+        required.iter().filter(|name| **name != mine).map(|name| ((*name).to_owned(), find(name))).collect()
     }
 }
 

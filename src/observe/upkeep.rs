@@ -9,9 +9,9 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::targets::{release, selector, sets};
-use super::{Error, Observer};
+use super::{Error, Observer, fence};
 use crate::api::{labels, names};
-use crate::decide::upkeep::{Gated, Revision, Seen, Set};
+use crate::decide::upkeep::{Gated, Revision, Set};
 use crate::gate::Workload;
 
 impl Observer {
@@ -32,11 +32,10 @@ impl Observer {
         let spec = deployment.spec.as_ref();
         let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
         Ok(Gated {
-            uid: deployment.uid().unwrap_or_default(),
-            resource_version: deployment.resource_version().unwrap_or_default(),
+            fence: fence(deployment),
             wanted,
             complete: is_complete(deployment, wanted),
-            sets: sets.iter().map(|set| seen(set, &containers)).collect(),
+            sets: sets.iter().map(|each| set(each, &containers)).collect(),
             revisions,
             enforcement: self.enforcement,
             workload: workload.clone(),
@@ -65,10 +64,10 @@ fn is_complete(deployment: &Deployment, wanted: i32) -> bool {
         && counts.iter().all(|count| count.unwrap_or_default() == wanted)
 }
 
-fn seen(set: &ReplicaSet, containers: &[&str]) -> Set {
+fn set(set: &ReplicaSet, containers: &[&str]) -> Set {
     let labels = set.metadata.labels.clone();
     Set {
-        seen: identity(set),
+        fence: fence(set),
         release: release(set, containers).into_iter().collect(),
         wanted: set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
         present: set.status.as_ref().map_or(0, |status| status.replicas),
@@ -86,21 +85,13 @@ fn gate_of(set: &ReplicaSet) -> BTreeMap<&str, &str> {
     its.into_iter().filter_map(|key| Some((key, set.annotations().get(key)?.as_str()))).collect()
 }
 
-fn identity<K: kube::Resource>(object: &K) -> Seen {
-    Seen {
-        name: object.name_any(),
-        uid: object.uid().unwrap_or_default(),
-        resource_version: object.resource_version().unwrap_or_default(),
-    }
-}
-
 /// What is kept of a release. Its images are read from what would be started, so nothing that somebody else has written beside
 /// it counts; what is no ReplicaSet is nothing.
 fn revision(kept: &ControllerRevision, selector: Option<&Selector>, containers: &[&str]) -> Option<Revision> {
     let manifest = kept.data.as_ref()?.0.get("replicaSet")?.clone();
     let set: ReplicaSet = serde_json::from_value(manifest.clone()).ok()?;
     Some(Revision {
-        seen: identity(kept),
+        fence: fence(kept),
         number: kept.revision,
         release: release(&set, containers).into_iter().collect(),
         manifest,

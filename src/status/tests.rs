@@ -11,9 +11,7 @@ use super::{Applied, next};
 use crate::api::migration_run::Database;
 use crate::api::{MigrationRunSpec, MigrationRunStatus};
 use crate::classify::{Classifier, Ending, Reason, Step, Tool};
-use crate::decide::observed::{
-    ContainerSeen, Ended, JobRef, JobSeen, JobView, LeaseRef, Lock, Observed, RunIdentity, Trouble,
-};
+use crate::decide::observed::{ContainerSeen, Ended, Fence, JobSeen, JobView, Lock, Observed, RunIdentity, Trouble};
 use crate::decide::{Effect, decide};
 
 const APPLIED: &str = "1 migration found in prisma/migrations\n\nApplying migration `20260101000000_init`\n\n\
@@ -38,7 +36,7 @@ fn spec() -> MigrationRunSpec {
 }
 
 fn lease() -> Lock {
-    Lock::Mine(LeaseRef { name: "l".into(), uid: "lu".into(), resource_version: "1".into() })
+    Lock::Mine(Fence { name: "l".into(), uid: "lu".into(), resource_version: "1".into() })
 }
 
 fn unseen() -> Observed {
@@ -88,7 +86,7 @@ fn job(seen: &Observed, step: &str, container: ContainerSeen, suspended: bool) -
     let number = seen.status.active_attempt().map_or(1, |attempt| attempt.number);
     let name = seen.job_name(step, number);
     JobSeen::Ours(Box::new(JobView {
-        job: JobRef { uid: format!("uid-{name}"), name, resource_version: "7".into() },
+        job: Fence { uid: format!("uid-{name}"), name, resource_version: "7".into() },
         suspended,
         resumed_at: (!suspended).then_some(seen.now),
         deadline: Some(2400),

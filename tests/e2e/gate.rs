@@ -139,13 +139,14 @@ fn idles(image: &str) -> Value {
     if image.contains("shop") { json!(["node", "-e", "setInterval(() => {}, 1e6)"]) } else { json!(["sleep", "3600"]) }
 }
 
-/// A Deployment whose pods do nothing, with an image of its own.
-fn idle(world: &World, name: &str, image: &str, annotations: Value) {
-    let deployment = json!({
+/// A gated Deployment whose two pods do nothing; `more` is laid over it.
+fn put(world: &World, name: &str, image: &str, more: Value) {
+    let mut deployment = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": { "name": name, "labels": { "sluice.dev/gated": "true" }, "annotations": annotations },
+        "metadata": { "name": name, "labels": { "sluice.dev/gated": "true" } },
         "spec": {
+            "replicas": 2,
             "selector": { "matchLabels": { "app": name } },
             "template": {
                 "metadata": { "labels": { "app": name } },
@@ -156,7 +157,13 @@ fn idle(world: &World, name: &str, image: &str, annotations: Value) {
             },
         },
     });
+    json_patch::merge(&mut deployment, &more);
     cluster::apply(&world.namespace, &deployment);
+}
+
+/// The annotation by which a Deployment names its runs.
+fn requires(runs: &str) -> Value {
+    json!({ "metadata": { "annotations": { "sluice.dev/required-runs": runs } } })
 }
 
 const BUSYBOX: &str = "localhost/busybox:1";
@@ -171,21 +178,21 @@ fn targets(names: &[&str]) -> Value {
 async fn no_target_is_let_go_before_all_can_be_and_one_that_is_created_again_is_let_go_again() {
     let _operator = undisturbed().await;
     let world = World::new("gate-two").await;
-    idle(&world, "app", BUSYBOX, json!({}));
+    put(&world, "app", BUSYBOX, json!({}));
     world.script("app", "true", targets(&["app", "worker"]));
     let missing =
         |status: &MigrationRunStatus| status.waiting.as_ref().is_some_and(|waiting| waiting.reason == "TargetMissing");
     let waits = world.status("app", "TargetMissing", missing).await;
     assert_eq!((waits.targets[0].state, waits.targets[1].state), (TargetState::Held, TargetState::Missing));
     assert!(images_that_run(&world, "app").is_empty());
-    idle(&world, "worker", BUSYBOX, json!({}));
+    put(&world, "worker", BUSYBOX, json!({}));
     world.clean("app").await;
     for name in ["app", "worker"] {
         rolled_out(&world, name, BUSYBOX).await;
     }
     let attempts = world.jobs("app", "migrate").await.len();
     world.kubectl(&["delete", "deployment", "app"]);
-    idle(&world, "app", BUSYBOX, json!({}));
+    put(&world, "app", BUSYBOX, json!({}));
     rolled_out(&world, "app", BUSYBOX).await;
     assert_eq!(world.jobs("app", "migrate").await.len(), attempts, "it was migrated again");
 }
@@ -195,8 +202,8 @@ async fn a_deployment_behind_two_databases_waits_for_both() {
     let _operator = undisturbed().await;
     let world = World::new("gate-both").await;
     // By the annotation, which knows of a run that has yet to come, and without it.
-    idle(&world, "app", BUSYBOX, json!({ "sluice.dev/required-runs": "one,two" }));
-    idle(&world, "worker", BUSYBOX, json!({}));
+    put(&world, "app", BUSYBOX, requires("one,two"));
+    put(&world, "worker", BUSYBOX, json!({}));
     world.script("two", "sleep 2; exit 1", targets(&["worker"]));
     world.script("one", "true", targets(&["app", "worker"]));
     let waits =
@@ -219,7 +226,7 @@ async fn a_deployment_behind_two_databases_waits_for_both() {
 async fn an_observed_release_is_let_through_and_one_that_nothing_holds_is_told_of() {
     let _operator = undisturbed().await;
     let world = World::new("gate-observe").await;
-    idle(&world, "app", SHOP, json!({}));
+    put(&world, "app", SHOP, json!({}));
     let mut spec = targets(&["app"]);
     spec["targets"][0]["image"] = json!(SHOP);
     spec["gate"] = json!({ "mode": "Observe" });
@@ -230,27 +237,6 @@ async fn an_observed_release_is_let_through_and_one_that_nothing_holds_is_told_o
     let told = |status: &MigrationRunStatus| state(status) == Some(TargetState::NotGated);
     let status = world.status("app", "NotGated", told).await;
     assert!(status.targets[0].message.as_ref().is_some_and(|message| message.contains("sluice.dev/gated")));
-}
-
-fn put(world: &World, image: &str, more: Value) {
-    let mut deployment = json!({
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": { "name": "app", "labels": { "sluice.dev/gated": "true" } },
-        "spec": {
-            "replicas": 2,
-            "selector": { "matchLabels": { "app": "app" } },
-            "template": {
-                "metadata": { "labels": { "app": "app" } },
-                "spec": {
-                    "terminationGracePeriodSeconds": 0,
-                    "containers": [{ "name": "app", "image": image, "command": idles(image) }],
-                },
-            },
-        },
-    });
-    json_patch::merge(&mut deployment, &more);
-    cluster::apply(&world.namespace, &deployment);
 }
 
 /// Waits until two pods of this image, and none of another, are available.
@@ -267,7 +253,7 @@ async fn served_by(world: &World, image: &str) {
 async fn what_served_comes_back_where_its_replica_set_is_gone_and_what_is_held_does_not() {
     let _operator = undisturbed().await;
     let world = World::new("gate-lost").await;
-    put(&world, BUSYBOX, json!({}));
+    put(&world, "app", BUSYBOX, json!({}));
     world.script("app", "true", targets(&["app"]));
     rolled_out(&world, "app", BUSYBOX).await;
     let kept = |kept: Option<&ControllerRevision>| kept.is_some();
@@ -276,13 +262,13 @@ async fn what_served_comes_back_where_its_replica_set_is_gone_and_what_is_held_d
 
     // The next release fails, and its Deployment is deleted, created and scaled.
     let next = json!({ "image": SHOP, "migrate": { "image": BUSYBOX }, "targets": targets(&["app"])["targets"] });
-    put(&world, SHOP, json!({}));
+    put(&world, "app", SHOP, json!({}));
     world.script("app", "exit 1", next);
     world.stalled("app").await;
     for again in ["delete", "scale"] {
         if again == "delete" {
             world.kubectl(&["delete", "deployment", "app"]);
-            put(&world, SHOP, json!({ "spec": { "revisionHistoryLimit": 0 } }));
+            put(&world, "app", SHOP, json!({ "spec": { "revisionHistoryLimit": 0 } }));
         } else {
             world.kubectl(&["scale", "deployment", "app", "--replicas=0"]);
             let none = |deployment: Option<&Deployment>| {
@@ -300,13 +286,13 @@ async fn what_served_comes_back_where_its_replica_set_is_gone_and_what_is_held_d
 async fn without_an_operator_a_release_waits_and_with_one_again_it_comes_through() {
     let _operator = alone().await;
     let world = World::new("gate-absent").await;
-    put(&world, BUSYBOX, json!({}));
+    put(&world, "app", BUSYBOX, json!({}));
     world.script("app", "true", targets(&["app"]));
     rolled_out(&world, "app", BUSYBOX).await;
     scale_operator(0).await;
     let next = json!({ "image": SHOP, "migrate": { "image": BUSYBOX }, "targets": targets(&["app"])["targets"] });
     world.script("app", "true", next);
-    put(&world, SHOP, json!({}));
+    put(&world, "app", SHOP, json!({}));
     world.kubectl(&["delete", "pods", "-l", "app=app", "--wait=true"]);
     served_by(&world, BUSYBOX).await;
     let (resumed, _) = world.try_kubectl(&["rollout", "resume", "deployment/app"]);
@@ -320,11 +306,11 @@ async fn without_an_operator_a_release_waits_and_with_one_again_it_comes_through
 async fn a_run_that_is_deleted_opens_nothing_and_closes_nothing() {
     let _operator = undisturbed().await;
     let world = World::new("gate-deleted").await;
-    put(&world, BUSYBOX, json!({}));
+    put(&world, "app", BUSYBOX, json!({}));
     world.script("app", "true", targets(&["app"]));
     rolled_out(&world, "app", BUSYBOX).await;
     world.kubectl(&["delete", "mrun", "app"]);
-    put(&world, SHOP, json!({}));
+    put(&world, "app", SHOP, json!({}));
     let held = |deployment: Option<&Deployment>| {
         deployment.and_then(|deployment| deployment.spec.as_ref()).is_some_and(|spec| spec.paused == Some(true))
     };
@@ -332,6 +318,6 @@ async fn a_run_that_is_deleted_opens_nothing_and_closes_nothing() {
     world.kubectl(&["delete", "pods", "-l", "app=app", "--wait=true"]);
     served_by(&world, BUSYBOX).await;
     // Git goes back: what is approved needs nobody.
-    put(&world, BUSYBOX, json!({}));
+    put(&world, "app", BUSYBOX, json!({}));
     rolled_out(&world, "app", BUSYBOX).await;
 }

@@ -331,7 +331,7 @@ fn a_triage_adds_to_the_failure_and_never_replaces_it() {
 #[test]
 fn a_job_that_only_sidecars_keep_open_is_ended_whatever_else_is_decided() {
     let open = |seen: &mut Observed| {
-        seen.kept_open = vec![JobRef { name: "j".into(), uid: "u".into(), resource_version: "1".into() }];
+        seen.kept_open = vec![Fence { name: "j".into(), uid: "u".into(), resource_version: "1".into() }];
     };
     holds(vec![
         ("while it is checked", with(checking(), open), "EndJob"),

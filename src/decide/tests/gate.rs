@@ -7,7 +7,7 @@ use super::*;
 use crate::api::labels;
 use crate::api::status::TargetState;
 use crate::api::target::{Gate, GateMode, Target};
-use crate::decide::observed::{DeploymentSeen, TargetSeen};
+use crate::decide::observed::{DeploymentSeen, Fence, TargetSeen};
 use crate::gate::{Container, Workload};
 
 /// A gated Deployment whose template has this image, and what is approved on it.
@@ -24,7 +24,7 @@ fn deployment(image: &str, approved: &[&str]) -> DeploymentSeen {
         containers: vec![Container { name: "app".into(), image: image.into(), serves: true }],
         paused: held,
     };
-    DeploymentSeen { uid: "d".into(), resource_version: "3".into(), workload, running: Vec::new() }
+    DeploymentSeen { fence: Fence::default(), workload, running: Vec::new() }
 }
 
 fn target(name: &str, deployment: Option<DeploymentSeen>) -> TargetSeen {

@@ -112,7 +112,7 @@ fn any_job() -> impl Strategy<Value = JobSeen> {
         1 => Just(JobSeen::Absent),
         1 => Just(JobSeen::Stranger("s".into())),
         6 => view.prop_map(|(uid, suspended, resumed_at, deadline, finished, container)| {
-            let job = JobRef { name: "j".into(), uid, resource_version: "7".into() };
+            let job = Fence { name: "j".into(), uid, resource_version: "7".into() };
             let failed = finished.then(|| "DeadlineExceeded".to_owned());
             JobSeen::Ours(Box::new(JobView { job, suspended, resumed_at, deadline, finished, failed, container }))
         }),
@@ -120,7 +120,7 @@ fn any_job() -> impl Strategy<Value = JobSeen> {
 }
 
 fn any_lock() -> impl Strategy<Value = Lock> {
-    let reference = LeaseRef { name: "l".into(), uid: "x".into(), resource_version: "3".into() };
+    let reference = Fence { name: "l".into(), uid: "x".into(), resource_version: "3".into() };
     prop_oneof![
         Just(Lock::Free),
         Just(lease()),
@@ -213,7 +213,7 @@ fn any_release(digest: &str, inputs: &str) -> ReleaseRecord {
     }
 }
 
-fn irreversible(decision: &Decision) -> Vec<&JobRef> {
+fn irreversible(decision: &Decision) -> Vec<&Fence> {
     let jobs = decision.effects.iter().filter(|effect| effect.irreversible());
     jobs.map(|effect| match effect {
         Effect::ResumeJob(job) => job,

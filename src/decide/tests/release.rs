@@ -63,7 +63,7 @@ fn suspended(seen: &mut Observed) {
 }
 
 fn held(by: &str, abandoned: bool) -> Lock {
-    let lease = LeaseRef { name: "l".into(), uid: "x".into(), resource_version: "3".into() };
+    let lease = Fence { name: "l".into(), uid: "x".into(), resource_version: "3".into() };
     Lock::Held { by: by.into(), abandoned: abandoned.then_some(lease) }
 }
 
@@ -112,7 +112,7 @@ fn a_token_of_any_form_is_taken_once() {
 
 #[test]
 fn what_is_clean_or_stalled_only_tidies_up() {
-    let expired = vec![JobRef { name: "old".into(), uid: "o".into(), resource_version: "1".into() }; 2];
+    let expired = vec![Fence { name: "old".into(), uid: "o".into(), resource_version: "1".into() }; 2];
     let old = |seen: &mut Observed| seen.expired.clone_from(&expired);
     let free = |seen: &mut Observed| seen.lock = Lock::Free;
     holds(vec![

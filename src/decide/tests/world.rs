@@ -209,7 +209,7 @@ fn is_migrate(view: &JobView) -> bool {
 
 fn new_job(name: &str, uid: String, suspended: bool) -> JobView {
     JobView {
-        job: JobRef { name: name.to_owned(), uid, resource_version: "1".into() },
+        job: Fence { name: name.to_owned(), uid, resource_version: "1".into() },
         suspended,
         resumed_at: None,
         deadline: Some(2400),
