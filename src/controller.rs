@@ -32,7 +32,7 @@ use crate::runtime::lease::Leadership;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::telemetry;
 use crate::status::{self, Applied};
-use watches::{after, labelled, runs_of_database, runs_that_name, watch};
+use watches::{after, labelled, runs_of_database, watch};
 
 /// Why a pass ended early. The run is looked at again.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +132,7 @@ pub async fn run(
         let runs = caches.runs.clone();
         move |labels: &std::collections::BTreeMap<String, String>| runs_of_database(&runs, labels)
     };
-    let targeted = caches.runs.clone();
+    let targeted = caches.clone();
     let (of_job, of_lease, jobs) = (by_database(&caches), by_database(&caches), caches.jobs.clone());
     let controller = Controller::for_stream(runs_come_last, caches.runs.clone())
         .with_config(Config::default().concurrency(settings.concurrency))
@@ -153,7 +153,9 @@ pub async fn run(
         .watches_stream(streams.deployments, move |deployment: Deployment| {
             // Whoever listens there has ended where this cannot be sent.
             let _ = changed.unbounded_send(ObjectRef::from_obj(&deployment));
-            runs_that_name(&targeted, &deployment)
+            let concerned =
+                targeted.runs_that_name(&deployment.namespace().unwrap_or_default(), &deployment.name_any());
+            concerned.into_iter().map(|run| ObjectRef::from_obj(run.as_ref())).collect::<Vec<_>>()
         })
         .reconcile_on(peers)
         .run(reconcile, after_error, operator.clone())
@@ -230,9 +232,10 @@ async fn record(
 
 /// Runs that name the same Deployments may wait for this one.
 fn wake_peers(operator: &Operator, run: &MigrationRun) {
+    let namespace = run.namespace().unwrap_or_default();
     for target in run.spec.targets() {
-        let peers = operator.observer.peers(run, &target.name);
-        for peer in peers {
+        let named = operator.observer.caches.runs_that_name(&namespace, &target.name);
+        for peer in named.into_iter().filter(|peer| peer.uid() != run.uid()) {
             // The controller has ended where nobody listens.
             let _ = operator.wake.unbounded_send(ObjectRef::from_obj(peer.as_ref()));
         }

@@ -38,8 +38,6 @@ pub const HELD_BY: &str = "sluice.dev/held-by";
 pub const BYPASS: &str = "sluice.dev/bypass";
 /// Label of what is kept of a gated Deployment's releases; the value is the Deployment.
 pub const DEPLOYMENT: &str = "sluice.dev/deployment";
-/// Label of a ReplicaSet that the operator has taken from its Deployment during a rollback; the value is the Deployment.
-pub const CUSTODY: &str = "sluice.dev/custody";
 
 /// On the configuration of the gate's webhook: each replica's certificate authorities, as JSON.
 pub const AUTHORITIES: &str = "sluice.dev/authorities";

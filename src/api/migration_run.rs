@@ -53,7 +53,7 @@ use crate::classify::{OwnRuleError, OwnRules};
 pub struct MigrationRunSpec {
     /// The release that carries the migrations, as in the Deployment: registry, repository and tag or digest.
     #[schemars(length(min = 1, max = 512))]
-    #[x_kube(validation = Rule::new("!self.matches('\\\\s')").message("an image has no spaces: write it as in the Deployment, such as ghcr.io/acme/shop:2.41.0"))]
+    #[x_kube(validation = Rule::new("!self.matches('\\\\s') && self != '*'").message("an image has no spaces and is no pattern: write it as in the Deployment, such as ghcr.io/acme/shop:2.41.0"))]
     pub image: String,
 
     /// The migration tool. It gives the default commands, what `check` must say where nothing is pending, and the rules by

@@ -88,6 +88,15 @@ mod tests {
     }
 
     #[test]
+    fn a_label_of_a_long_name_fits_and_stays_distinct() {
+        let (long, other) = ("a".repeat(100), format!("{}b", "a".repeat(99)));
+        assert_eq!(label("shop"), "shop");
+        assert_eq!(label(&long).len(), 63);
+        assert_ne!(label(&long), label(&other));
+        assert_eq!(cut("shop-5f8.-", 9), "shop-5f8");
+    }
+
+    #[test]
     fn tokens_that_differ_stay_so_on_record() {
         assert_eq!(token("try-1-"), "try-1-");
         let (long, longer) = ("é".repeat(200), "é".repeat(201));

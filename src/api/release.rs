@@ -54,6 +54,7 @@ pub fn inputs_digest(spec: &MigrationRunSpec, namespace: &str) -> String {
 mod tests {
     use super::*;
     use crate::api::migration_run::{Database, History, Migrate};
+    use crate::api::target::Target;
 
     fn spec() -> MigrationRunSpec {
         MigrationRunSpec {
@@ -61,6 +62,18 @@ mod tests {
             database: Database { id: Some("shop".into()), ..Database::default() },
             ..MigrationRunSpec::default()
         }
+    }
+
+    /// A target's own image is part of the release: what was clean says nothing of another one.
+    #[test]
+    fn an_image_of_a_targets_own_makes_another_release() {
+        let target = |image: Option<&str>| {
+            let target = Target { name: "worker".into(), image: image.map(str::to_owned), ..Target::default() };
+            release_digest(&MigrationRunSpec { targets: Some(vec![target]), ..spec() }, "a")
+        };
+        assert_eq!(target(None), release_digest(&spec(), "a"));
+        assert_ne!(target(Some("worker:1")), target(None));
+        assert_ne!(target(Some("worker:1")), target(Some("worker:2")));
     }
 
     /// Another digest would be another release: every clean run of a cluster would be migrated again by the next operator.

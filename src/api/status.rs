@@ -153,7 +153,7 @@ pub struct ReleaseRecord {
     pub image: String,
     /// The name under which the database is locked.
     pub database_id: String,
-    /// Digest of image, database and commands.
+    /// Digest of image, database and commands, and of images of the targets' own.
     pub digest: String,
     /// Digest of all that bears on an attempt, timeouts and pod template included.
     pub inputs: String,

@@ -8,7 +8,7 @@ use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::{Applier, Error, refusal, tests};
+use super::{Applier, Error, refusal, unchanged};
 use crate::api::labels;
 use crate::build;
 use crate::decide::observed::Fence;
@@ -46,7 +46,7 @@ pub async fn apply(
             applier.patch::<Job>(namespace, job, name, operations).await
         }
         Effect::EndJob(job) => {
-            let mut operations = tests(job);
+            let mut operations = unchanged(job);
             operations.push(json!({ "op": "add", "path": "/spec/activeDeadlineSeconds", "value": 1 }));
             applier.patch::<Job>(namespace, job, name, operations).await
         }
@@ -60,7 +60,7 @@ pub async fn apply(
         }
         Effect::ApproveImages { deployment, approved } => {
             let path = format!("/metadata/annotations/{}", labels::APPROVED_IMAGES.replace('/', "~1"));
-            let mut operations = tests(deployment);
+            let mut operations = unchanged(deployment);
             // A gated Deployment has annotations: the rule writes its list at every pass.
             operations.push(json!({ "op": "add", "path": path, "value": approved.text() }));
             applier.patch::<Deployment>(namespace, deployment, name, operations).await
@@ -87,7 +87,7 @@ async fn create_job(
     job: &Job,
     applied: &mut Applied,
 ) -> Result<(), Error> {
-    let api = jobs(applier, observed);
+    let api: Api<Job> = Api::namespaced(applier.client.clone(), &observed.run.namespace);
     let name = job.name_any();
     let found = match api.create(&PostParams::default(), job).await {
         Err(error) if is(&error, 409) => api.get(&name).await.map_err(|error| refusal(effect.name(), error))?,
@@ -105,15 +105,7 @@ async fn create_budget(applier: &Applier, observed: &Observed, attempt: i32, job
     const EFFECT: &str = "CreateBudget";
     let budget =
         build::budget::budget(observed, attempt, job).map_err(|source| Error::Build { effect: EFFECT, source })?;
-    let api: Api<PodDisruptionBudget> = Api::namespaced(applier.client.clone(), &observed.run.namespace);
-    match api.create(&PostParams::default(), &budget).await {
-        Err(error) if !is(&error, 409) => Err(refusal(EFFECT, error)),
-        _ => Ok(()),
-    }
-}
-
-fn jobs(applier: &Applier, observed: &Observed) -> Api<Job> {
-    Api::namespaced(applier.client.clone(), &observed.run.namespace)
+    applier.create(&observed.run.namespace, &budget, EFFECT).await.map(drop)
 }
 
 fn is(error: &kube::Error, code: u16) -> bool {

@@ -12,6 +12,7 @@ use std::fmt::Debug;
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::{DeleteParams, Patch, PostParams, Preconditions, PropagationPolicy};
 use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -124,6 +125,18 @@ impl Applier {
         Ok(true)
     }
 
+    /// Creates an object of a deterministic name, and tells whether it did: one of that name is there otherwise.
+    async fn create<K>(&self, namespace: &str, object: &K, effect: &'static str) -> Result<bool, Error>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
+        match api.create(&PostParams::default(), object).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+            created => created.map(|_| true).map_err(|error| refusal(effect, error)),
+        }
+    }
+
     /// Patches the object that `fence` names. The operations test what they rest on.
     async fn patch<K>(
         &self,
@@ -171,7 +184,7 @@ impl Applier {
 }
 
 /// The tests by which a JSON patch touches no other version than that which was seen.
-fn tests(fence: &Fence) -> Vec<Value> {
+fn unchanged(fence: &Fence) -> Vec<Value> {
     vec![
         json!({ "op": "test", "path": "/metadata/uid", "value": fence.uid }),
         json!({ "op": "test", "path": "/metadata/resourceVersion", "value": fence.resource_version }),
@@ -180,15 +193,17 @@ fn tests(fence: &Fence) -> Vec<Value> {
 
 /// The same of a JSON patch that tests what it changes: a test that does not hold is answered with 422 as well.
 fn patch_refusal(effect: &'static str, error: kube::Error) -> Error {
-    const DENIED: [&str; 2] = ["denied request", "denied the request"];
     match &error {
-        kube::Error::Api(status)
-            if status.code == 422 && !DENIED.iter().any(|words| status.message.contains(words)) =>
-        {
-            Error::Conflict { effect }
-        }
+        kube::Error::Api(status) if status.code == 422 && is_failed_test(&status.message) => Error::Conflict { effect },
         _ => refusal(effect, error),
     }
+}
+
+/// Whether the words of a 422 are those of a patch whose test does not hold, and not of a policy, a webhook or the validation
+/// of the object.
+fn is_failed_test(message: &str) -> bool {
+    const REFUSED: [&str; 3] = ["denied request", "denied the request", " is invalid: "];
+    !REFUSED.iter().any(|words| message.contains(words))
 }
 
 /// 404 and 409 of a fenced write mean that its premise is gone; policies and webhooks refuse with 400, 403 or 422.
@@ -199,5 +214,26 @@ fn refusal(effect: &'static str, error: kube::Error) -> Error {
             Error::Refused { effect, message: evidence(vec![status.message.clone()]).join(" ") }
         }
         _ => Error::Api { effect, source: Box::new(error) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_whose_test_fails_is_a_conflict_and_one_that_is_refused_says_why() {
+        let conflict = |message: &str| {
+            let status = Box::new(kube::core::Status { code: 422, message: message.into(), ..Default::default() });
+            matches!(patch_refusal("ApproveImages", kube::Error::Api(status)), Error::Conflict { .. })
+        };
+        assert!(conflict("the server rejected our request due to an error in our request"));
+        for refused in [
+            "deployments.apps \"shop\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
+            "admission webhook \"w\" denied the request: no",
+            "Deployment.apps \"shop\" is invalid: metadata.annotations: Too long: may not be more than 262144 bytes",
+        ] {
+            assert!(!conflict(refused), "{refused}");
+        }
     }
 }

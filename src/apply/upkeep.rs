@@ -1,10 +1,9 @@
 //! The writes for a gated Deployment.
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
-use kube::api::PostParams;
-use kube::{Api, ResourceExt};
+use kube::ResourceExt;
 
-use super::{Applier, Error, refusal, tests};
+use super::{Applier, Error, unchanged};
 use crate::build;
 use crate::decide::upkeep::{Gated, Upkeep};
 
@@ -20,7 +19,7 @@ impl Applier {
         let build = |source| Error::Build { effect: name, source };
         match upkeep {
             Upkeep::WriteRule(change) => {
-                let mut operations = tests(&gated.fence);
+                let mut operations = unchanged(&gated.fence);
                 operations.extend(change.operations(&serde_json::to_value(deployment).map_err(build)?));
                 self.patch::<Deployment>(&namespace, &gated.fence, name, operations).await
             }
@@ -35,19 +34,6 @@ impl Applier {
                 self.create(&namespace, &kept, name).await.map(drop)
             }
             Upkeep::DropRevision(revision) => self.delete::<ControllerRevision>(&namespace, revision, name).await,
-        }
-    }
-
-    /// Whether it was created; one of its name is there otherwise.
-    async fn create<K>(&self, namespace: &str, object: &K, effect: &'static str) -> Result<bool, Error>
-    where
-        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
-        K: Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
-    {
-        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
-        match api.create(&PostParams::default(), object).await {
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
-            created => created.map(|_| true).map_err(|error| refusal(effect, error)),
         }
     }
 }

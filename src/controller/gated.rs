@@ -51,7 +51,9 @@ async fn pass(deployment: &Deployment, operator: &Operator) -> Result<Action, Er
 
 fn after_error(_: Arc<Deployment>, error: &Error, operator: Arc<Operator>) -> Action {
     if error.is_ordinary() {
-        return Action::requeue(Duration::from_millis(200));
+        // What is in the way mostly ends within a second: our own last write that is not seen yet, or a ReplicaSet of a
+        // Deployment that was deleted.
+        return Action::requeue(Duration::from_secs(1));
     }
     operator.settings.metrics.reconcile_failed(error.name());
     tracing::warn!(%error, "failed to keep a gated deployment; looking again");

@@ -108,17 +108,6 @@ pub fn labelled<K: Resource>(object: &K) -> Option<ObjectRef<GuardedRun>> {
     Some(ObjectRef::new(run).within(&object.namespace()?))
 }
 
-/// The runs that name a Deployment.
-pub fn runs_that_name(runs: &Store<GuardedRun>, deployment: &Deployment) -> Vec<ObjectRef<GuardedRun>> {
-    let namespace = deployment.namespace();
-    let name = deployment.name_any();
-    let concerned = runs.state_filter(|run| {
-        run.namespace() == namespace
-            && run.0.as_ref().is_ok_and(|run| run.spec.targets().iter().any(|target| target.name == name))
-    });
-    concerned.iter().map(|run| ObjectRef::from_obj(run.as_ref())).collect()
-}
-
 /// The runs of the database that an object is labelled with.
 pub fn runs_of_database(
     runs: &Store<GuardedRun>,

@@ -141,9 +141,7 @@ fn migrate_ended(observed: &Observed, attempt: &Attempt, job: &JobView, ended: &
     if !failure::migrate_ended_well(observed, ended) {
         let failed = failure::of_step("Migrate", attempt.number, ended, observed.now);
         let failed = fail(observed, attempt, failure::with_what_is_known(observed, failed));
-        let mut facts = vec![ended_fact];
-        facts.extend(failed.facts);
-        return Decision { effects: [tidied.effects, failed.effects].concat(), facts, requeue: failed.requeue };
+        return tidied.fact(ended_fact).and(failed);
     }
     if superseded(observed) {
         return tidied.fact(ended_fact).fact(Fact::Concluded(AttemptOutcome::Superseded));
@@ -208,8 +206,7 @@ fn overtaken(observed: &Observed, attempt: &Attempt) -> Decision {
 fn check_ended(observed: &Observed, attempt: &Attempt, ended: &Ended) -> Decision {
     let said = Fact::CheckEnded(Box::new(ended.clone()));
     if attempt.failure.is_some() {
-        let concluded = conclude_triage(Some(ended));
-        return Decision { facts: [vec![said], concluded.facts].concat(), ..concluded };
+        return Decision::rest().fact(said).and(conclude_triage(Some(ended)));
     }
     if failure::check_is_clean(observed, ended) {
         let at = ended.ended_at.unwrap_or(observed.now);
@@ -222,8 +219,8 @@ fn check_ended(observed: &Observed, attempt: &Attempt, ended: &Ended) -> Decisio
         let done = Decision::rest().fact(said).fact(Fact::Concluded(AttemptOutcome::Clean));
         return clean.map(Fact::Clean).into_iter().fold(done, Decision::fact);
     }
-    let failed = fail(observed, attempt, failure::of_step("Check", attempt.number, ended, observed.now));
-    Decision { facts: [vec![said], failed.facts].concat(), ..failed }
+    let failed = failure::of_step("Check", attempt.number, ended, observed.now);
+    Decision::rest().fact(said).and(fail(observed, attempt, failed))
 }
 
 fn conclude_check(observed: &Observed, attempt: &Attempt, failed: Failure) -> Decision {

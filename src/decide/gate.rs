@@ -51,19 +51,18 @@ fn approve(observed: &Observed) -> Decision {
     effects.fold(Decision::rest(), Decision::effect)
 }
 
-/// The image of the clean release on record, for a Deployment on which nothing is approved.
+/// The image that the database was last seen clean with, for a Deployment on which nothing is approved. With several
+/// databases nobody can say of an image that all of them are clean with it until they are.
 fn approved_before(observed: &Observed, target: &TargetSeen) -> Option<Effect> {
     let deployment = target.deployment.as_ref().filter(|seen| seen.workload.is_taken_up())?;
-    let clean = observed.status.clean.as_ref()?;
-    let same_database = clean.database_id == observed.spec.database_id(&observed.run.namespace);
+    let image = target.clean_with.as_ref()?;
+    let decides = target.required && target.successor.is_none() && target.unready.is_empty();
     // Of an image of the target's own the record says nothing.
     let own_image = target.image != observed.spec.image;
     // That of this release is let go with all targets or with none.
-    let another = clean.image != target.image;
+    let another = *image != target.image;
     let nothing = deployment.workload.approved().images().next().is_none();
-    let mine = target.required && target.unready.is_empty();
-    (nothing && mine && another && same_database && !own_image)
-        .then(|| effect(deployment, Approved::of_releases([[clean.image.clone()]])))
+    (nothing && decides && another && !own_image).then(|| effect(deployment, Approved::of_releases([[image.clone()]])))
 }
 
 fn effect(deployment: &DeploymentSeen, approved: Approved) -> Effect {

@@ -58,6 +58,14 @@ impl Decision {
         self
     }
 
+    /// Both: this one's effects and facts first, and the earlier of the two times.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.effects.extend(other.effects);
+        self.facts.extend(other.facts);
+        other.requeue.into_iter().fold(self, Self::after)
+    }
+
     /// Looks again after `delay`.
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
@@ -87,9 +95,9 @@ fn with_gate(observed: &Observed, decision: Decision) -> Decision {
     if observed.targets.is_empty() && observed.status.targets.is_empty() {
         return decision;
     }
-    // Only where nothing else is written: a Deployment that cannot be must not keep a migration from its record.
-    let through = if decision.effects.is_empty() { gate::let_through(observed).effects } else { Vec::new() };
-    let decision = through.into_iter().fold(decision, Decision::effect);
+    // Only where nothing else is written or learned: a Deployment that cannot be must not keep a migration from its record.
+    let idle = decision.effects.is_empty() && decision.facts.iter().all(|fact| matches!(fact, Fact::Waits(..)));
+    let decision = if idle { decision.and(gate::let_through(observed)) } else { decision };
     decision.fact(gate::seen(observed))
 }
 

@@ -57,6 +57,8 @@ pub struct TargetSeen {
     pub required: bool,
     /// A run of the same database that names it too and has taken a release up later.
     pub successor: Option<String>,
+    /// The image that the run's database was last seen clean with, by this run or another that names the Deployment.
+    pub clean_with: Option<String>,
     /// The other runs that must be clean before it is let go, and are not yet: each with what is missing.
     pub unready: Vec<String>,
 }

@@ -69,11 +69,7 @@ fn take_retry(observed: &Observed) -> Option<Decision> {
 
 /// Clean is where a run rests: the lock goes, old Jobs go, nothing else is written.
 fn rest_when_clean(observed: &Observed) -> Option<Decision> {
-    observed.status.is_clean().then(|| {
-        let opening = gate::open(observed);
-        let tidied = opening.effects.into_iter().fold(tidy(observed), Decision::effect);
-        opening.facts.into_iter().fold(tidied, Decision::fact)
-    })
+    observed.status.is_clean().then(|| tidy(observed).and(gate::open(observed)))
 }
 
 /// Stalled rests too, until a retry or another release.

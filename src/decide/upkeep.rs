@@ -145,7 +145,7 @@ fn while_held(gated: &Gated) -> Vec<Upkeep> {
     let mut effects: Vec<Upkeep> =
         unwanted(gated, &approved).map(|set| Upkeep::DeleteReplicaSet(set.fence.clone())).collect();
     effects.extend(lost(gated, &approved));
-    effects.extend(serving(gated).filter(|set| is_approved(&set.release, &approved)).and_then(|set| keep(gated, set)));
+    effects.extend(keep(gated, serving(gated).filter(|set| is_approved(&set.release, &approved))));
     effects
 }
 
@@ -180,11 +180,7 @@ fn lost(gated: &Gated, approved: &Approved) -> Option<Upkeep> {
 
 fn while_open(gated: &Gated) -> Vec<Upkeep> {
     let its: BTreeSet<String> = gated.workload.gated_images().into_iter().map(str::to_owned).collect();
-    let complete = serving(gated).filter(|set| gated.complete && set.release == its);
-    let mut effects: Vec<Upkeep> = complete.and_then(|set| keep(gated, set)).into_iter().collect();
-    let surplus = gated.revisions.iter().skip(KEPT.saturating_sub(effects.len()));
-    effects.extend(surplus.map(|revision| Upkeep::DropRevision(revision.fence.clone())));
-    effects
+    keep(gated, serving(gated).filter(|set| gated.complete && set.release == its))
 }
 
 /// The one ReplicaSet that has all pods that are wanted, and no other has any.
@@ -194,13 +190,16 @@ fn serving(gated: &Gated) -> Option<&Set> {
     active.next().is_none().then_some(set)
 }
 
-fn keep(gated: &Gated, set: &Set) -> Option<Upkeep> {
+/// Keeps the release that is complete, and drops what is beyond the newest three.
+fn keep(gated: &Gated, complete: Option<&Set>) -> Vec<Upkeep> {
     let newest = gated.revisions.first();
-    let known = newest.is_some_and(|newest| name(&newest.manifest) == name(&set.manifest));
-    (!known).then(|| Upkeep::KeepRevision {
+    let known = |set: &&Set| newest.is_some_and(|newest| name(&newest.manifest) == name(&set.manifest));
+    let new = complete.filter(|set| !known(set)).map(|set| Upkeep::KeepRevision {
         number: newest.map_or(1, |newest| newest.number.saturating_add(1)),
         manifest: set.manifest.clone(),
-    })
+    });
+    let surplus = gated.revisions.iter().skip(KEPT - usize::from(new.is_some()));
+    new.into_iter().chain(surplus.map(|revision| Upkeep::DropRevision(revision.fence.clone()))).collect()
 }
 
 fn name(manifest: &Value) -> Option<&str> {
@@ -280,6 +279,7 @@ mod tests {
             ("held one planted", gated("b", vec![set("a", 2), set("b", 0)], vec![kept(1, "a")]), "DeleteReplicaSet b"),
             ("what a person let go, at 0", gated("b", vec![set("c", 0)], vec![kept(2, "c"), kept(1, "a")]), ""),
             ("what a person let go serves", gated("b", vec![set("c", 2)], vec![kept(2, "c"), kept(1, "a")]), ""),
+            ("a release that was never kept serves", gated("b", vec![set("c", 2)], vec![kept(1, "a")]), ""),
             ("not kept yet", gated("b", vec![set("a", 2)], vec![kept(1, "z")]), "KeepRevision 2"),
             ("held one still running", gated("b", vec![set("a", 2), set("b", 1)], vec![]), ""),
             ("created again", gated("b", vec![], vec![kept(2, "c"), kept(1, "a")]), "RestoreReplicaSet a 2"),
@@ -308,6 +308,9 @@ mod tests {
         let writes = upkeep(&renamed);
         let [Upkeep::WriteRule(change)] = writes.as_slice() else { panic!("{writes:?}") };
         assert_eq!((change.paused, change.held_by.clone()), (Some(false), Some(None)));
+        // A label older than the policies: admission takes it up at its next write.
+        renamed.workload.annotations.clear();
+        assert_eq!(says(&renamed), "");
     }
 
     #[test]
@@ -316,6 +319,12 @@ mod tests {
         assert_eq!(says(&gated("a", vec![set("a", 2)], vec![])), "KeepRevision 1");
         assert_eq!(says(&gated("a", vec![set("a", 2)], vec![kept(1, "a")])), "");
         assert_eq!(says(&gated("a", vec![set("a", 2), set("z", 0)], older())), "KeepRevision 5, DropRevision x");
+        let mut unready = gated("a", vec![set("a", 2)], vec![]);
+        unready.sets[0].ready = 1;
+        assert_eq!(says(&unready), "", "not all of it is ready");
+        assert_eq!(says(&gated("a", vec![set("z", 2)], vec![])), "", "it is not the template's");
+        let held = gated("b", vec![set("a", 2)], older());
+        assert_eq!(says(&held), "KeepRevision 5, DropRevision x", "held, three are the most as well");
         let mut rolling = gated("a", vec![set("a", 1), set("z", 1)], older());
         rolling.complete = false;
         assert_eq!(says(&rolling), "");

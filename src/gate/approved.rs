@@ -44,19 +44,14 @@ impl Approved {
 
     /// What is approved where a Deployment is taken up: what runs.
     pub(super) fn of_running<'a>(images: impl Iterator<Item = &'a str>) -> Self {
-        Self(images.filter(|image| !image.is_empty() && !image.contains('\n')).map(str::to_owned).collect())
+        Self(images.filter(|image| is_image(image)).map(str::to_owned).collect())
     }
 
     /// Approves an image too, unless it cannot be one.
     pub fn add(&mut self, image: String) {
-        if !image.is_empty() && image != UNGATED && !image.contains('\n') && !self.0.contains(&image) {
+        if is_image(&image) && !self.0.contains(&image) {
             self.0.push(image);
         }
-    }
-
-    /// Approves it no more.
-    pub fn revoke(&mut self, image: &str) {
-        self.0.retain(|approved| approved != image);
     }
 
     /// Whether the image is approved.
@@ -81,4 +76,9 @@ impl Approved {
     pub fn text(&self) -> String {
         self.0.join("\n")
     }
+}
+
+/// Whether a text can be on the list: one that separates images, or stands for all of them, is none.
+fn is_image(text: &str) -> bool {
+    !text.is_empty() && text != UNGATED && !text.contains('\n')
 }

@@ -227,11 +227,12 @@ fn the_list_is_an_image_a_line() {
     assert!(list.has("shop:1") && list.has("shop 2") && !list.has("") && !list.has("shop"));
     list.add("shop:1".into());
     list.add("a\nb".into());
-    list.revoke("shop 2");
-    assert_eq!(list.text(), "shop:1");
+    list.add(UNGATED.into());
+    assert_eq!(list.text(), "shop:1\nshop 2");
     assert_eq!(Approved::parse(&list.text()), list);
     let releases: Vec<[String; 2]> = (0..9).map(|n| [format!("app:{n}"), "log:1".to_owned()]).collect();
     assert_eq!(Approved::of_releases(releases).text(), "app:0\nlog:1\napp:1\napp:2\napp:3\napp:4");
+    assert_eq!(Approved::of_running(["shop:1", UNGATED, "a\nb", ""].into_iter()).text(), "shop:1");
     let mut replica_set = shop("shop:2", &[]);
     assert_eq!(replica_set.waits_for(&list).len(), 1);
     replica_set.annotations.insert(labels::BYPASS.into(), "shop:2 now".into());

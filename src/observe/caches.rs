@@ -9,9 +9,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Container, Event, Pod, PodSpec};
-use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Resource, ResourceExt};
 
 use crate::api::{MigrationRun, labels};
 use crate::classify::Reason;
@@ -41,11 +41,12 @@ impl Caches {
     /// Resolves when all that a run is judged by is here, which is every cache but that of the runs; with false, when the
     /// watches have ended before. To be called once: a cache wakes only one of those who wait for it.
     pub fn filled(&self) -> Shared<BoxFuture<'static, bool>> {
-        let caches = self.clone();
+        // By name, so that a cache that is added does not compile until it is waited for.
+        let Self { runs: _, jobs, pods, leases, events, deployments } = self.clone();
         let filled = async move {
-            let (jobs, pods) = (caches.jobs.wait_until_ready(), caches.pods.wait_until_ready());
-            let (leases, events) = (caches.leases.wait_until_ready(), caches.events.wait_until_ready());
-            let deployments = caches.deployments.wait_until_ready();
+            let (jobs, pods) = (jobs.wait_until_ready(), pods.wait_until_ready());
+            let (leases, events) = (leases.wait_until_ready(), events.wait_until_ready());
+            let deployments = deployments.wait_until_ready();
             futures::try_join!(jobs, pods, leases, events, deployments).is_ok()
         };
         filled.boxed().shared()
@@ -56,6 +57,16 @@ impl Caches {
     pub fn run(&self, namespace: &str, name: &str) -> Option<MigrationRun> {
         let guarded = self.runs.get(&ObjectRef::new(name).within(namespace))?;
         guarded.0.as_ref().ok().cloned()
+    }
+
+    /// The runs of a namespace that name a Deployment and are there to stay.
+    #[must_use]
+    pub fn runs_that_name(&self, namespace: &str, deployment: &str) -> Vec<Arc<GuardedRun>> {
+        self.runs.state_filter(|run| {
+            run.meta().namespace.as_deref() == Some(namespace)
+                && run.meta().deletion_timestamp.is_none()
+                && run.0.as_ref().is_ok_and(|run| run.spec.targets().iter().any(|target| target.name == deployment))
+        })
     }
 
     /// A Job.

@@ -85,9 +85,13 @@ impl Observer {
     /// When the cache is behind our own writes, or the API server does not answer.
     pub async fn observe(&self, run: &Arc<MigrationRun>, now: Timestamp) -> Result<Observed, Error> {
         let mut observed = self.blank(run, now);
+        if observed.run.deleting {
+            // It is let go, whatever else there is.
+            return Ok(observed);
+        }
         observed.targets = self.targets(run).await?;
-        if observed.run.deleting || observed.status.release.is_none() {
-            // It is let go, or taken up, whatever else there is.
+        if observed.status.release.is_none() {
+            // It is taken up, whatever else there is.
             return Ok(observed);
         }
         observed.kept_open = self.kept_open(&observed);

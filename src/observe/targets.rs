@@ -7,9 +7,9 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use kube::api::ListParams;
 use kube::core::Selector;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 
-use super::caches::GuardedRun;
+use super::caches::Caches;
 use super::{Error, Observer, fence};
 use crate::api::target::{GateMode, Target};
 use crate::api::{MigrationRun, MigrationRunStatus, labels};
@@ -29,10 +29,12 @@ impl Observer {
         let mut seen = TargetSeen { name: target.name.clone(), image, ..TargetSeen::default() };
         let Some(found) = self.deployment(run, &target.name).await? else { return Ok(seen) };
         let workload = Workload::from(found.as_ref());
+        let peers = Peers::of(&self.caches, run, &target.name);
         let required = workload.required_runs();
         seen.required = required.is_empty() || required.contains(&run.name_any().as_str());
-        seen.successor = self.successor(run, &target.name);
-        seen.unready = self.unready(run, &seen, &workload)?;
+        seen.successor = peers.successor(run).map(ResourceExt::name_any);
+        seen.unready = self.unready(run, &seen, &required, &peers)?;
+        seen.clean_with = peers.clean_with(run);
         let mut deployment = DeploymentSeen { fence: fence(found.as_ref()), workload, running: Vec::new() };
         if needs_approval(&seen, &deployment) {
             deployment.running = self.running(&found).await?;
@@ -67,61 +69,83 @@ impl Observer {
         Ok(sets.iter().map(|set| release(set, &names)).collect())
     }
 
-    /// The other runs of the namespace that name this Deployment.
-    pub fn peers(&self, run: &MigrationRun, deployment: &str) -> Vec<Arc<GuardedRun>> {
-        let (namespace, uid) = (run.namespace(), run.uid());
-        self.caches.runs.state_filter(|other| {
-            other.namespace() == namespace
-                && other.uid() != uid
-                && other.meta().deletion_timestamp.is_none()
-                && readable(other).is_some_and(|other| other.spec.targets().iter().any(|t| t.name == deployment))
-        })
+    /// What the other runs that have to agree to the image lack: those that the Deployment requires; where it names none,
+    /// those of other databases that name it and decide there.
+    fn unready(
+        &self,
+        run: &MigrationRun,
+        seen: &TargetSeen,
+        required: &[&str],
+        peers: &Peers,
+    ) -> Result<Vec<String>, Error> {
+        let mine = run.name_any();
+        let find = |name: &str| self.caches.run(&peers.namespace, name);
+        let others: Vec<(String, Option<MigrationRun>)> = if required.is_empty() {
+            peers.of_other_databases(run).into_iter().map(|other| (other.name_any(), Some(other.clone()))).collect()
+        } else {
+            required.iter().filter(|name| **name != mine).map(|name| ((*name).to_owned(), find(name))).collect()
+        };
+        let mut unready = Vec::new();
+        for (name, other) in others {
+            let Some(other) = other else {
+                unready.push(format!("run {name}, which is not there"));
+                continue;
+            };
+            if self.watermarks.is_behind(&other) {
+                return Err(Error::Stale(name));
+            }
+            unready.extend(lacks(&other, seen).map(|lack| format!("run {name}, which {lack}")));
+        }
+        Ok(unready)
+    }
+}
+
+/// The other runs that name a Deployment.
+struct Peers {
+    namespace: String,
+    /// By name, so that what is said of them is the same in every pass.
+    runs: Vec<MigrationRun>,
+}
+
+impl Peers {
+    fn of(caches: &Caches, run: &MigrationRun, deployment: &str) -> Self {
+        let namespace = run.namespace().unwrap_or_default();
+        let named = caches.runs_that_name(&namespace, deployment);
+        let mut runs: Vec<MigrationRun> = named.iter().filter_map(|named| named.0.as_ref().ok()).cloned().collect();
+        runs.retain(|other| other.uid() != run.uid());
+        runs.sort_by_key(ResourceExt::name_any);
+        Self { namespace, runs }
     }
 
-    /// A run of the same database that names the Deployment too and has taken a release up later: of runs that are created once
-    /// a release, the newest decides.
-    fn successor(&self, run: &MigrationRun, deployment: &str) -> Option<String> {
-        let namespace = run.namespace().unwrap_or_default();
+    fn database(&self, run: &MigrationRun) -> String {
+        run.spec.database_id(&self.namespace)
+    }
+
+    /// A run of the same database that has taken a release up later: of runs that are created once a release, the newest
+    /// decides.
+    fn successor(&self, run: &MigrationRun) -> Option<&MigrationRun> {
         let place = |run: &MigrationRun| {
             let release = run.status.as_ref()?.release.as_ref()?;
             Some((release.queued_at.0, run.uid()))
         };
-        let mine = place(run);
-        let peers = self.peers(run, deployment);
-        let newer = peers.iter().filter_map(|other| readable(other)).filter(|other| {
-            other.spec.database_id(&namespace) == run.spec.database_id(&namespace) && place(other) > mine
-        });
-        newer.max_by_key(|other| place(other)).map(ResourceExt::name_any)
+        let (database, mine) = (self.database(run), place(run));
+        let others = self.runs.iter().filter(|other| other.uid() != run.uid() && self.database(other) == database);
+        others.filter(|other| place(other) > mine).max_by_key(|other| place(other))
     }
 
-    /// The other runs that must be clean for the image and are not yet: those that the Deployment requires; where it names
-    /// none, all of other databases that name it.
-    fn unready(&self, run: &MigrationRun, seen: &TargetSeen, workload: &Workload) -> Result<Vec<String>, Error> {
-        let mut unready = Vec::new();
-        for (name, other) in self.others(run, &seen.name, &workload.required_runs()) {
-            let Some(other) = other.as_deref().and_then(readable) else {
-                unready.push(format!("run {name}, which is not there"));
-                continue;
-            };
-            if self.watermarks.is_behind(other) {
-                return Err(Error::Stale(name));
-            }
-            unready.extend(lacks(other, seen).map(|lack| format!("run {name}, which {lack}")));
-        }
-        Ok(unready)
+    /// Those of other databases that decide there.
+    fn of_other_databases(&self, run: &MigrationRun) -> Vec<&MigrationRun> {
+        let database = self.database(run);
+        let others = self.runs.iter().filter(|other| self.database(other) != database);
+        others.filter(|other| self.successor(other).is_none()).collect()
     }
 
-    /// The runs that a run has to agree with about a Deployment, by name; nothing where there is none of that name.
-    fn others(&self, run: &MigrationRun, name: &str, required: &[&str]) -> Vec<(String, Option<Arc<GuardedRun>>)> {
-        let (mine, namespace) = (run.name_any(), run.namespace().unwrap_or_default());
-        let database = |run: &MigrationRun| run.spec.database_id(&namespace);
-        if required.is_empty() {
-            let of_another = |other: &GuardedRun| readable(other).is_some_and(|other| database(other) != database(run));
-            let peers = self.peers(run, name).into_iter().filter(|other| of_another(other));
-            return peers.map(|other| (other.name_any(), Some(other))).collect();
-        }
-        let find = |name: &str| self.caches.runs.get(&ObjectRef::new(name).within(&namespace));
-        required.iter().filter(|name| **name != mine).map(|name| ((*name).to_owned(), find(name))).collect()
+    /// The image that the run's database was last seen clean with, whichever run has seen it.
+    fn clean_with(&self, run: &MigrationRun) -> Option<String> {
+        let database = self.database(run);
+        let records = self.runs.iter().chain([run]).filter_map(|run| run.status.as_ref()?.clean.as_ref());
+        let latest = records.filter(|clean| clean.database_id == database).max_by_key(|clean| clean.at.0);
+        latest.map(|clean| clean.image.clone())
     }
 }
 
@@ -144,10 +168,6 @@ fn is_clean(run: &MigrationRun) -> bool {
         status.is_clean() && status.release.as_ref().is_some_and(|release| release.inputs == inputs)
     };
     run.status.as_ref().is_some_and(clean)
-}
-
-fn readable(run: &GuardedRun) -> Option<&MigrationRun> {
-    run.0.as_ref().ok()
 }
 
 /// What the Deployment selects; none where that cannot be read, which the API server refuses.
@@ -178,4 +198,82 @@ pub(super) fn release(set: &ReplicaSet, names: &[&str]) -> Vec<String> {
         workload.annotations = BTreeMap::from([(labels::CONTAINERS.to_owned(), names.join(","))]);
     }
     workload.gated_images().into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A run of a database with a release that was taken up in this second and, where it says so, is clean.
+    fn run(name: &str, database: &str, image: &str, taken_up: i64, clean: bool) -> MigrationRun {
+        let at = jiff::Timestamp::from_second(taken_up).unwrap().to_string();
+        let clean = clean.then(|| json!({ "image": image, "databaseId": database, "digest": "d", "at": at }));
+        serde_json::from_value(json!({
+            "apiVersion": "sluice.dev/v1alpha1",
+            "kind": "MigrationRun",
+            "metadata": { "name": name, "namespace": "a", "uid": name },
+            "spec": { "image": image, "database": { "id": database }, "targets": [{ "kind": "Deployment", "name": "shop" }] },
+            "status": { "observedGeneration": 1, "clean": clean, "release": {
+                "image": image, "databaseId": database, "digest": "d", "inputs": "", "generation": 1, "queuedAt": at } },
+        }))
+        .unwrap()
+    }
+
+    fn peers(runs: &[MigrationRun]) -> Peers {
+        Peers { namespace: "a".into(), runs: runs.to_vec() }
+    }
+
+    fn names<'a>(runs: impl IntoIterator<Item = &'a MigrationRun>) -> Vec<String> {
+        runs.into_iter().map(ResourceExt::name_any).collect()
+    }
+
+    #[test]
+    fn of_runs_of_one_database_that_which_took_a_release_up_last_decides() {
+        let (long, fix) = (run("shop", "db", "shop:3", 30, false), run("hotfix", "db", "shop:2", 20, true));
+        assert_eq!(names(peers(std::slice::from_ref(&long)).successor(&fix)), ["shop"]);
+        assert!(peers(std::slice::from_ref(&fix)).successor(&long).is_none());
+        let mut not_yet = run("next", "db", "shop:4", 40, false);
+        not_yet.status = None;
+        assert!(peers(&[not_yet]).successor(&long).is_none(), "it has taken nothing up");
+    }
+
+    #[test]
+    fn of_other_databases_only_those_that_decide_are_waited_for() {
+        let all = [
+            run("a-1", "a", "shop:1", 10, true),
+            run("a-2", "a", "shop:2", 20, false),
+            run("b-1", "b", "shop:1", 10, true),
+            run("b-2", "b", "shop:2", 20, false),
+        ];
+        assert_eq!(names(peers(&all).of_other_databases(&all[1])), ["b-2"]);
+    }
+
+    #[test]
+    fn what_a_database_was_last_clean_with_is_known_from_whichever_run_has_seen_it() {
+        let new = run("a-2", "a", "shop:2", 20, false);
+        let others = [
+            run("a-0", "a", "shop:0", 5, true),
+            run("a-1", "a", "shop:1", 10, true),
+            run("b-1", "b", "shop:9", 15, true),
+        ];
+        assert_eq!(peers(&others).clean_with(&new).as_deref(), Some("shop:1"));
+        assert_eq!(peers(&[]).clean_with(&new), None);
+    }
+
+    #[test]
+    fn a_replica_set_is_read_by_the_names_that_it_carries() {
+        let set = |annotations: serde_json::Value| -> ReplicaSet {
+            serde_json::from_value(json!({
+                "metadata": { "name": "shop-1", "annotations": annotations },
+                "spec": { "selector": {}, "template": { "spec": { "containers": [
+                    { "name": "app", "image": "shop:1" }, { "name": "log", "image": "log:1" } ] } } },
+            }))
+            .unwrap()
+        };
+        let of = |annotations: serde_json::Value| release(&set(annotations), &["api"]);
+        assert_eq!(of(json!({ "sluice.dev/containers": "app" })), ["shop:1"]);
+        assert_eq!(of(json!({ "sluice.dev/approved-images": "shop:1" })), ["log:1", "shop:1"]);
+        assert_eq!(of(json!({})), [""; 0], "by the Deployment's names, where it carries none");
+    }
 }

@@ -168,6 +168,31 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn the_last_attempt_that_ran_is_never_forgotten() {
+        let attempt = |number: i32, ran: bool| Attempt {
+            number,
+            generation: 1,
+            image: String::new(),
+            migrate: StepRecord {
+                started_at: ran.then_some(Time(jiff::Timestamp::UNIX_EPOCH)),
+                ..StepRecord::default()
+            },
+            check: None,
+            outcome: None,
+            failure: None,
+        };
+        let kept = |ran: &[i32], count: i32| {
+            let mut attempts: Vec<Attempt> = (1..=count).map(|number| attempt(number, ran.contains(&number))).collect();
+            forget(&mut attempts);
+            attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&[1], 3), [1, 2, 3]);
+        assert_eq!(kept(&[1, 2], 14), [2, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+        assert_eq!(kept(&[9], 14), [5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+        assert_eq!(kept(&[], 12), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    }
+
     proptest! {
         #[test]
         fn the_time_of_the_next_attempt_reads_back_as_it_was_written(now in 0_i64..1 << 50, delay in 0_i64..1 << 40) {

@@ -12,7 +12,7 @@ use kube::api::{ListParams, ObjectMeta, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use sluice::api::status::{AttemptOutcome, Failure, TargetState};
+use sluice::api::status::{AttemptOutcome, Failure};
 use sluice::api::{MigrationRun, MigrationRunStatus, labels, names};
 
 use crate::cluster::Cluster;
@@ -107,9 +107,7 @@ impl Scene {
 
     /// Resolves when the run is finished and has given its database back.
     pub async fn finished(&self) {
-        let open = |status: &MigrationRunStatus| status.targets.iter().all(|target| target.state == TargetState::Open);
-        let finished =
-            |run: Option<&MigrationRun>| run.is_some_and(|run| is_finished(&status(run)) && open(&status(run)));
+        let finished = |run: Option<&MigrationRun>| run.is_some_and(|run| is_finished(&status(run)));
         await_condition(self.api::<MigrationRun>(), RUN, finished).await.unwrap();
         self.unlocked().await;
     }

@@ -148,8 +148,15 @@ mod rules {
     #[test]
     fn each_rule_refuses_with_what_to_write_instead() {
         let table = [
-            ("image", json!("ghcr.io/acme/shop: 2.41.0"), "an image has no spaces: write it as in the Deployment"),
+            (
+                "image",
+                json!("ghcr.io/acme/shop: 2.41.0"),
+                "an image has no spaces and is no pattern: write it as in the Deployment",
+            ),
             ("image", json!("shop:1\n"), "an image has no spaces"),
+            ("image", json!("*"), "an image has no spaces and is no pattern"),
+            ("targets", json!([{ "kind": "Deployment", "name": "a", "image": "*" }]), "is no pattern"),
+            ("targets", json!([{ "kind": "Deployment", "name": "a", "image": "shop: 1" }]), "an image has no spaces"),
             ("database", json!({}), "database.id is required where database.urlFrom is absent: write a name"),
             ("database", json!({ "id": "" }), "database.id is required"),
             ("tool", json!("Custom"), "tool Custom has no commands of its own: write migrate.command"),

@@ -71,6 +71,13 @@ fn nothing_is_approved_before_the_database_is_clean_nor_while_suspended() {
         seen.spec = Arc::new(spec);
         seen
     };
+    let observing = |mut seen: Observed| {
+        let mut spec = (*seen.spec).clone();
+        spec.gate = Some(Gate { mode: Some(GateMode::Observe) });
+        seen.spec = Arc::new(spec);
+        seen
+    };
+    assert_eq!(says(&decide(&observing(with_targets(observed(), vec![held()])))), "TakenUp, Targets");
     for seen in [observed(), migrating(), stalled(), suspended(clean())] {
         assert_eq!(approvals(&decide(&with_targets(seen, vec![held()]))), [""; 0]);
     }
@@ -84,6 +91,7 @@ fn a_gate_that_does_not_hold_lets_through_at_once() {
         spec.gate = Some(Gate { mode: Some(mode) });
         seen.spec = Arc::new(spec);
         seen.migrate = job(&seen, "migrate", ContainerSeen::Running(None), false);
+        assert_eq!(says(&pass(&mut seen)), "MigrateStarted, Targets", "{mode:?}: what is learned goes on record first");
         assert_eq!(approvals(&decide(&seen)), ["shop:1 shop:0"], "{mode:?}");
         seen.targets[0].unready = vec!["run b".into()];
         assert_eq!(approvals(&decide(&seen)), [""; 0], "{mode:?}: another run holds it");
@@ -98,12 +106,43 @@ fn a_deployment_that_was_created_again_gets_back_what_the_database_is_clean_with
     seen.spec = Arc::new(spec);
     // Another release is taken up, and fails or waits.
     pass(&mut seen);
-    seen.targets = vec![TargetSeen { image: "shop:2".into(), ..target("shop", Some(deployment("shop:2", &[]))) }];
-    let clean_with = seen.status.clean.clone().unwrap().image;
     seen.spec = Arc::new(MigrationRunSpec { suspend: Some(true), ..(*seen.spec).clone() });
-    assert_eq!(approvals(&decide(&seen)), [clean_with]);
-    seen.targets[0].image = "worker:2".into();
-    assert_eq!(approvals(&decide(&seen)), [""; 0], "of an image of the target's own the record says nothing");
+    let again = |change: fn(&mut TargetSeen)| {
+        let mut target = target("shop", Some(deployment("shop:2", &[])));
+        (target.image, target.clean_with) = ("shop:2".into(), Some("shop:1".into()));
+        change(&mut target);
+        approvals(&decide(&Observed { targets: vec![target], ..seen.clone() }))
+    };
+    assert_eq!(again(|_| {}), ["shop:1"]);
+    type Change = fn(&mut TargetSeen);
+    let cases: [(&str, Change); 6] = [
+        ("nothing is on record", |target| target.clean_with = None),
+        ("of an image of the target's own the record says nothing", |target| target.image = "worker:2".into()),
+        ("another run decides", |target| target.successor = Some("next".into())),
+        ("its runs are others", |target| target.required = false),
+        ("another database may not be clean with it", |target| target.unready = vec!["run b".into()]),
+        ("this release goes with all targets or none", |target| target.clean_with = Some("shop:2".into())),
+    ];
+    for (case, change) in cases {
+        assert_eq!(again(change), [""; 0], "{case}");
+    }
+}
+
+#[test]
+fn what_is_not_this_runs_to_let_go_is_settled_and_what_is_missing_is_looked_for_again() {
+    let state = |target: TargetSeen| {
+        let mut seen = with_targets(clean(), vec![target]);
+        let decision = pass(&mut seen);
+        let target = &seen.status.targets[0];
+        (target.state, target.settled, approvals(&decision).len(), decision.requeue.map(|delay| delay.as_secs()))
+    };
+    let superseded = |target: TargetSeen| TargetSeen { successor: Some("next".into()), ..target };
+    let open = || target("shop", Some(deployment("shop:1", &["shop:1"])));
+    assert_eq!(state(TargetSeen { required: false, ..held() }), (TargetState::NotRequired, true, 0, None));
+    assert_eq!(state(superseded(held())), (TargetState::Superseded, false, 0, None), "held with this run's image");
+    assert_eq!(state(superseded(open())), (TargetState::Superseded, true, 0, None));
+    assert_eq!(state(target("shop", None)), (TargetState::Missing, false, 0, Some(30)));
+    assert_eq!(state(superseded(target("shop", None))), (TargetState::Missing, false, 0, Some(30)));
 }
 
 #[test]
@@ -112,6 +151,11 @@ fn the_list_keeps_what_runs_and_no_more_than_five_releases() {
     shop.running = vec![vec!["c".into(), "log:1".into()], vec!["d".into()]];
     let decision = decide(&with_targets(clean(), vec![target("shop", Some(shop))]));
     assert_eq!(approvals(&decision), ["shop:1 c log:1 d shop:0 a"]);
+    // At 0 replicas nothing runs; what the template has beside the release stays all the same.
+    let mut pod = deployment("shop:1", &["e", "d", "c", "b", "a", "log:1"]);
+    pod.workload.containers.push(Container { name: "log".into(), image: "log:1".into(), serves: true });
+    let decision = decide(&with_targets(clean(), vec![target("shop", Some(pod))]));
+    assert_eq!(approvals(&decision), ["shop:1 log:1 e d c"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::api::migration_run::Migrate;
+use crate::api::status::{Attempt, AttemptOutcome, Failure};
 
 /// A run whose release was taken up and waits for its turn.
 fn queued() -> Observed {
@@ -108,6 +109,22 @@ fn a_token_of_any_form_is_taken_once() {
         assert_eq!(says(&pass(&mut seen)), "CreateMigrateJob, AttemptBegun", "{token}");
         assert_eq!(seen.status.retries.len(), 1, "{token}");
     }
+}
+
+#[test]
+fn clean_is_void_once_another_release_may_have_run() {
+    let back = |change: fn(&mut Attempt)| {
+        let mut seen = clean();
+        let mut attempt = seen.status.attempts[0].clone();
+        (attempt.number, attempt.outcome, attempt.migrate.started_at) = (2, Some(AttemptOutcome::Failed), None);
+        change(&mut attempt);
+        Arc::make_mut(&mut seen.status).attempts.push(attempt);
+        seen.status.is_clean()
+    };
+    assert!(back(|_| {}), "one that never started changes nothing");
+    assert!(!back(|attempt| attempt.migrate.started_at = attempt.migrate.created_at.clone()));
+    assert!(!back(|attempt| attempt.failure = Some(Failure { class: "Interrupted".into(), ..Failure::default() })));
+    assert!(back(|attempt| attempt.failure = Some(Failure { class: "Runtime".into(), ..Failure::default() })));
 }
 
 #[test]
