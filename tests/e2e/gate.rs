@@ -239,6 +239,20 @@ async fn an_observed_release_is_let_through_and_one_that_nothing_holds_is_told_o
     assert!(status.targets[0].message.as_ref().is_some_and(|message| message.contains("sluice.dev/gated")));
 }
 
+/// A namespace with a Deployment that came through the gate and serves.
+async fn serving(name: &str) -> World {
+    let world = World::new(name).await;
+    put(&world, "app", BUSYBOX, json!({}));
+    world.script("app", "true", targets(&["app"]));
+    rolled_out(&world, "app", BUSYBOX).await;
+    world
+}
+
+/// The next release of its run: another image, whose steps run in the first one.
+fn next() -> Value {
+    json!({ "image": SHOP, "migrate": { "image": BUSYBOX }, "targets": targets(&["app"])["targets"] })
+}
+
 /// Waits until two pods of this image, and none of another, are available.
 async fn served_by(world: &World, image: &str) {
     let serves = |deployment: Option<&Deployment>| {
@@ -252,18 +266,14 @@ async fn served_by(world: &World, image: &str) {
 #[tokio::test]
 async fn what_served_comes_back_where_its_replica_set_is_gone_and_what_is_held_does_not() {
     let _operator = undisturbed().await;
-    let world = World::new("gate-lost").await;
-    put(&world, "app", BUSYBOX, json!({}));
-    world.script("app", "true", targets(&["app"]));
-    rolled_out(&world, "app", BUSYBOX).await;
+    let world = serving("gate-lost").await;
     let kept = |kept: Option<&ControllerRevision>| kept.is_some();
     let name = world.kubectl(&["get", "replicasets", "-o", "jsonpath={.items[0].metadata.name}"]);
     world.until(&format!("{name}-1"), "the release to be kept", kept).await;
 
     // The next release fails, and its Deployment is deleted, created and scaled.
-    let next = json!({ "image": SHOP, "migrate": { "image": BUSYBOX }, "targets": targets(&["app"])["targets"] });
     put(&world, "app", SHOP, json!({}));
-    world.script("app", "exit 1", next);
+    world.script("app", "exit 1", next());
     world.stalled("app").await;
     for again in ["delete", "scale"] {
         if again == "delete" {
@@ -285,13 +295,9 @@ async fn what_served_comes_back_where_its_replica_set_is_gone_and_what_is_held_d
 #[tokio::test]
 async fn without_an_operator_a_release_waits_and_with_one_again_it_comes_through() {
     let _operator = alone().await;
-    let world = World::new("gate-absent").await;
-    put(&world, "app", BUSYBOX, json!({}));
-    world.script("app", "true", targets(&["app"]));
-    rolled_out(&world, "app", BUSYBOX).await;
+    let world = serving("gate-absent").await;
     scale_operator(0).await;
-    let next = json!({ "image": SHOP, "migrate": { "image": BUSYBOX }, "targets": targets(&["app"])["targets"] });
-    world.script("app", "true", next);
+    world.script("app", "true", next());
     put(&world, "app", SHOP, json!({}));
     world.kubectl(&["delete", "pods", "-l", "app=app", "--wait=true"]);
     served_by(&world, BUSYBOX).await;
@@ -305,10 +311,7 @@ async fn without_an_operator_a_release_waits_and_with_one_again_it_comes_through
 #[tokio::test]
 async fn a_run_that_is_deleted_opens_nothing_and_closes_nothing() {
     let _operator = undisturbed().await;
-    let world = World::new("gate-deleted").await;
-    put(&world, "app", BUSYBOX, json!({}));
-    world.script("app", "true", targets(&["app"]));
-    rolled_out(&world, "app", BUSYBOX).await;
+    let world = serving("gate-deleted").await;
     world.kubectl(&["delete", "mrun", "app"]);
     put(&world, "app", SHOP, json!({}));
     let held = |deployment: Option<&Deployment>| {

@@ -17,6 +17,19 @@ The rule of the gate in CEL. src/gate says the same in Rust, and tests/gate hold
 {{- end }}
 {{- end }}
 
+{{/* Names of containers, from an expression for annotations. */}}
+{{- define "sluice.gate.names" -}}
+{{ . }}[?'sluice.dev/containers'].orValue('').split(',').map(n, n.trim()).filter(n, n != '')
+{{- end }}
+
+{{/* Which containers carry the release, from a variable of names: those named, else all that serve. An init container with
+restartPolicy Always serves beside the others, any other has ended by then. */}}
+{{- define "sluice.gate.carriers" -}}
+{{ . }}.size() > 0 ? variables.allContainers.filter(c, c.name in {{ . }})
+: object.spec.template.spec.containers
++ object.spec.template.spec.?initContainers.orValue([]).filter(c, c.?restartPolicy.orValue('') == 'Always')
+{{- end }}
+
 {{/* Deployments with the label on the old or the new object, so neither adding nor removing it slips by. */}}
 {{- define "sluice.gate.selector" -}}
 objectSelector:
@@ -40,21 +53,15 @@ objectSelector:
   expression: >-
     oldObject != null && 'sluice.dev/gated' in oldObject.metadata.?labels.orValue({})
     && 'sluice.dev/approved-images' in variables.oldAnnotations
-- name: initContainers
-  expression: object.spec.template.spec.?initContainers.orValue([])
 - name: allContainers
-  expression: object.spec.template.spec.containers + variables.initContainers
-# Which containers carry the release: those named, as of the old object once it is gated; else all that serve. An
-# init container with restartPolicy Always serves beside the others, any other has ended by then.
+  expression: object.spec.template.spec.containers + object.spec.template.spec.?initContainers.orValue([])
+# As of the old object once it is gated.
 - name: names
   expression: >-
-    (variables.wasGated ? variables.oldAnnotations : variables.annotations)[?'sluice.dev/containers'].orValue('')
-    .split(',').map(n, n.trim()).filter(n, n != '')
+    {{ include "sluice.gate.names" "(variables.wasGated ? variables.oldAnnotations : variables.annotations)" }}
 - name: carriers
   expression: >-
-    variables.names.size() > 0 ? variables.allContainers.filter(c, c.name in variables.names)
-    : object.spec.template.spec.containers
-    + variables.initContainers.filter(c, c.?restartPolicy.orValue('') == 'Always')
+    {{- include "sluice.gate.carriers" "variables.names" | nindent 4 }}
 - name: missing
   expression: variables.names.filter(n, !variables.allContainers.exists(c, c.name == n))
 {{- end }}
