@@ -218,22 +218,4 @@ fn refusal(effect: &'static str, error: kube::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_patch_whose_test_fails_is_a_conflict_and_one_that_is_refused_says_why() {
-        let conflict = |message: &str| {
-            let status = Box::new(kube::core::Status { code: 422, message: message.into(), ..Default::default() });
-            matches!(patch_refusal("ApproveImages", kube::Error::Api(status)), Error::Conflict { .. })
-        };
-        assert!(conflict("the server rejected our request due to an error in our request"));
-        for refused in [
-            "deployments.apps \"shop\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
-            "admission webhook \"w\" denied the request: no",
-            "Deployment.apps \"shop\" is invalid: metadata.annotations: Too long: may not be more than 262144 bytes",
-        ] {
-            assert!(!conflict(refused), "{refused}");
-        }
-    }
-}
+mod tests;

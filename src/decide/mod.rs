@@ -102,4 +102,4 @@ fn with_gate(observed: &Observed, decision: Decision) -> Decision {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

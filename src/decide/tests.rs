@@ -27,7 +27,7 @@ fn spec() -> MigrationRunSpec {
     }
 }
 
-pub(super) fn observed() -> Observed {
+pub(crate) fn observed() -> Observed {
     Observed {
         now: Timestamp::from_second(1_000_000).unwrap(),
         run: RunIdentity {
