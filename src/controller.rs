@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::UnboundedSender;
 use futures::{FutureExt, StreamExt};
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -32,7 +32,7 @@ use crate::runtime::lease::Leadership;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::telemetry;
 use crate::status::{self, Applied};
-use watches::{after, labelled, runs_of_database, watch};
+use watches::{after, in_custody_of, labelled, runs_of_database, watch};
 
 /// Why a pass ended early. The run is looked at again.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +101,7 @@ pub async fn run(
     counts::count_runs(&settings.metrics, caches.runs.clone());
     let watermarks = Watermarks::default();
     let (wake, peers) = futures::channel::mpsc::unbounded();
-    let (changed, gated_changed) = futures::channel::mpsc::unbounded();
+    let (changed, of_gated) = futures::channel::mpsc::unbounded();
     let shutdown = shutdown.shared();
     let operator = Arc::new(Operator {
         observer: Observer {
@@ -132,7 +132,8 @@ pub async fn run(
         let runs = caches.runs.clone();
         move |labels: &std::collections::BTreeMap<String, String>| runs_of_database(&runs, labels)
     };
-    let targeted = caches.clone();
+    let gated_changed = tell_gated(changed, caches.clone());
+    let custody_changed = gated_changed.clone();
     let (of_job, of_lease, jobs) = (by_database(&caches), by_database(&caches), caches.jobs.clone());
     let controller = Controller::for_stream(runs_come_last, caches.runs.clone())
         .with_config(Config::default().concurrency(settings.concurrency))
@@ -151,16 +152,28 @@ pub async fn run(
             jobs.get(&job).and_then(|job| labelled(job.as_ref()))
         })
         .watches_stream(streams.deployments, move |deployment: Deployment| {
-            // Whoever listens there has ended where this cannot be sent.
-            let _ = changed.unbounded_send(ObjectRef::from_obj(&deployment));
-            let concerned =
-                targeted.runs_that_name(&deployment.namespace().unwrap_or_default(), &deployment.name_any());
-            concerned.into_iter().map(|run| ObjectRef::from_obj(run.as_ref())).collect::<Vec<_>>()
+            gated_changed(ObjectRef::from_obj(&deployment))
+        })
+        .watches_stream(streams.custody, move |set: ReplicaSet| {
+            in_custody_of(&set).map(&custody_changed).unwrap_or_default()
         })
         .reconcile_on(peers)
         .run(reconcile, after_error, operator.clone())
         .for_each(|_| futures::future::ready(()));
-    futures::join!(wait, controller, gated::run(operator, gated_changed, shutdown));
+    futures::join!(wait, controller, gated::run(operator, of_gated, shutdown));
+}
+
+/// Tells whoever keeps gated Deployments of one that has changed, and gives the runs that name it.
+fn tell_gated(
+    changed: UnboundedSender<ObjectRef<Deployment>>,
+    caches: Caches,
+) -> impl Fn(ObjectRef<Deployment>) -> Vec<ObjectRef<GuardedRun>> + Clone + Send + Sync + 'static {
+    move |deployment| {
+        let runs = caches.runs_that_name(deployment.namespace.as_deref().unwrap_or_default(), &deployment.name);
+        // Whoever listens there has ended where this cannot be sent.
+        let _ = changed.unbounded_send(deployment);
+        runs.into_iter().map(|run| ObjectRef::from_obj(run.as_ref())).collect()
+    }
 }
 
 async fn reconcile(run: Arc<GuardedRun>, operator: Arc<Operator>) -> Result<Action, Error> {

@@ -17,7 +17,7 @@ const BESIDES: [(&str, &str, &[&str]); 12] = [
     ("sluice.dev", "migrationruns/status", &["get", "patch", "update"]),
     ("batch", "jobs", &["get", "list", "watch"]),
     ("apps", "deployments", &["get", "list", "watch"]),
-    ("apps", "replicasets", &["list"]),
+    ("apps", "replicasets", &["list", "watch"]),
     ("apps", "controllerrevisions", &["list"]),
     ("", "pods", &["get", "list", "watch"]),
     ("", "pods/log", &["get"]),
@@ -39,6 +39,7 @@ fn effects() -> Vec<Effect> {
         Effect::EndJob(Fence::default()),
         Effect::DeleteJob(Fence::default()),
         Effect::ApproveImages { deployment: Fence::default(), approved: sluice::gate::Approved::default() },
+        Effect::RevokeImages { deployment: Fence::default(), approved: sluice::gate::Approved::default() },
     ]
 }
 
@@ -50,6 +51,9 @@ fn upkeep() -> Vec<Upkeep> {
         Upkeep::RestoreReplicaSet { manifest: manifest.clone(), replicas: 0 },
         Upkeep::KeepRevision { number: 1, manifest },
         Upkeep::DropRevision(Fence::default()),
+        Upkeep::TakeCustody(Box::default()),
+        Upkeep::ScaleCustody(Box::default()),
+        Upkeep::GiveBack(Box::default()),
     ]
 }
 

@@ -12,6 +12,8 @@ pub const STALLED: &str = "Stalled";
 pub const SUCCEEDED: &str = "Succeeded";
 /// The targets' new release is let go.
 pub const GATE_OPEN: &str = "GateOpen";
+/// The release was let go and has gone back; absent where it has not been rolled back.
+pub const ROLLED_BACK: &str = "RolledBack";
 /// No more happens by itself.
 pub const FINISHED: &str = "Finished";
 

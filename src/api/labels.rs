@@ -39,6 +39,20 @@ pub const BYPASS: &str = "sluice.dev/bypass";
 /// Label of what is kept of a gated Deployment's releases; the value is the Deployment.
 pub const DEPLOYMENT: &str = "sluice.dev/deployment";
 
+/// A person's wish to go back from this run's release to the one before. Each value is a token that is taken once.
+pub const ROLLBACK: &str = "sluice.dev/rollback";
+/// Label of a ReplicaSet in custody: one of a release that was rolled back, which its Deployment does not see. The value is
+/// the Deployment.
+pub const CUSTODY: &str = "sluice.dev/custody";
+/// On a ReplicaSet in custody, the operator's: since when.
+pub const CUSTODY_SINCE: &str = "sluice.dev/custody-since";
+/// On a ReplicaSet that is or was in custody, the operator's: for which rollback, as `RUN/GENERATION/TOKEN`.
+pub const CUSTODY_FOR: &str = "sluice.dev/custody-for";
+/// On a ReplicaSet in custody, the operator's: when room was made last.
+pub const CUSTODY_STEP: &str = "sluice.dev/custody-step";
+/// On a ReplicaSet that was given back, the operator's: which rollback has failed.
+pub const CUSTODY_FAILED: &str = "sluice.dev/custody-failed";
+
 /// On the configuration of the gate's webhook: each replica's certificate authorities, as JSON.
 pub const AUTHORITIES: &str = "sluice.dev/authorities";
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::classification::Classification;
 use super::status::MigrationRunStatus;
-use super::target::{Gate, Target};
+use super::target::{Gate, Rollback, Target};
 use crate::classify::{OwnRuleError, OwnRules};
 
 /// What is wanted: which release's migrations, on which database, run how. Sluice starts a migrate Job when no other run
@@ -101,6 +101,10 @@ pub struct MigrationRunSpec {
     /// How they are gated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
+
+    /// The way back from a release that was let go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Rollback>,
 
     /// What Sluice does by itself after a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -52,7 +52,13 @@ pub struct MigrationRunStatus {
     pub waiting: Option<Waiting>,
     /// Retry tokens that were taken, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub retries: Vec<RetryTaken>,
+    pub retries: Vec<TokenTaken>,
+    /// Rollback tokens that were taken, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollbacks: Vec<TokenTaken>,
+    /// The last rollback of a release of this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<RollbackRecord>,
     /// The Deployments of spec.targets, as they were seen last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".to_string(), "name".to_string()]))]
@@ -83,6 +89,73 @@ pub struct TargetStatus {
     pub message: Option<String>,
     /// Since when it is in this state.
     pub since: Time,
+    /// How a rollback of this release would go there, or goes; absent where the release has not been let go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<TargetRollback>,
+}
+
+/// The way back of a target.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetRollback {
+    /// Planned: how it would go, if it is asked for. Impossible: the message says why. UnderWay: pods are replaced. Done: no
+    /// pod of the release is left. Failed: the release before did not become available in time, so this one serves in full
+    /// again, held. Contested: somebody else has changed what Sluice wrote, and it was left so.
+    pub state: RollbackState,
+    /// The images of the release to go back to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    /// Pods that run beside those that are wanted while pods are replaced, at most; each has its connections to the database.
+    #[serde(default)]
+    pub extra_pods: i32,
+    /// Seconds after which it is given up; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_seconds: Option<i64>,
+    /// What goes on, or what is in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// State of a target's rollback. The field's description tells them apart.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum RollbackState {
+    Planned,
+    Impossible,
+    UnderWay,
+    Done,
+    Failed,
+    Contested,
+}
+
+/// A release of this run that was rolled back: its images are let go no more, until a retry is asked for or another release
+/// is taken up.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RollbackRecord {
+    /// Generation in which the release was taken up.
+    pub generation: i64,
+    /// What it is known by on ReplicaSets: run, generation and token.
+    pub id: String,
+    /// Why: who asked, or what has failed.
+    pub reason: String,
+    /// When.
+    pub at: Time,
+    /// Whether a later retry has let the release go again.
+    #[serde(default)]
+    pub lifted: bool,
+    /// The Deployments with the images that it had there.
+    pub targets: Vec<RolledBack>,
+}
+
+/// A Deployment with the image that it was rolled back from.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RolledBack {
+    /// Its name.
+    pub name: String,
+    /// The image.
+    pub image: String,
 }
 
 /// State of a target. The field's description tells them apart.
@@ -139,6 +212,8 @@ impl Default for MigrationRunStatus {
             next_attempt_at: None,
             waiting: None,
             retries: Vec::new(),
+            rollbacks: Vec::new(),
+            rollback: None,
             targets: Vec::new(),
             gate: None,
         }
@@ -326,10 +401,10 @@ pub struct Waiting {
     pub since: Time,
 }
 
-/// A retry that a person or a program asked for by the annotation `sluice.dev/retry`.
+/// What a person or a program asked for by the annotation `sluice.dev/retry` or `sluice.dev/rollback`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-pub struct RetryTaken {
+pub struct TokenTaken {
     /// The annotation's value; each is taken once.
     pub token: String,
     /// When it was taken.
@@ -388,5 +463,27 @@ impl MigrationRunStatus {
     #[must_use]
     pub fn has_taken(&self, token: &str) -> bool {
         self.retries.iter().any(|retry| retry.token == token)
+    }
+
+    /// Whether a rollback token was taken before.
+    #[must_use]
+    pub fn has_taken_rollback(&self, token: &str) -> bool {
+        self.rollbacks.iter().any(|rollback| rollback.token == token)
+    }
+
+    /// Whether pods of a release that is rolled back are being replaced, or are about to be.
+    #[must_use]
+    pub fn is_rolling_back(&self) -> bool {
+        use RollbackState::{Planned, UnderWay};
+        let goes_on =
+            |target: &TargetStatus| target.rollback.as_ref().is_some_and(|r| [Planned, UnderWay].contains(&r.state));
+        self.rolled_back().is_some() && self.targets.iter().any(goes_on)
+    }
+
+    /// The rollback of the release being worked on, while no retry has lifted it.
+    #[must_use]
+    pub fn rolled_back(&self) -> Option<&RollbackRecord> {
+        let generation = self.release.as_ref()?.generation;
+        self.rollback.as_ref().filter(|rollback| rollback.generation == generation && !rollback.lifted)
     }
 }

@@ -30,6 +30,41 @@ pub enum TargetKind {
     Deployment,
 }
 
+/// What Sluice may do where a release that was let go has to go back.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollback {
+    /// Automatic: where this release was let go and a later migration for it fails, its targets go back to the last release
+    /// that was fully available. Manual: only when it is asked for by the annotation sluice.dev/rollback with a new token.
+    /// Never: neither. The database is never touched. Default: Automatic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<RollbackMode>,
+    /// Whether the release before works with the schema that this one makes. Breaking: after a migration that succeeded
+    /// nothing goes back unless it is asked for. Default: Unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_compatibility: Option<SchemaCompatibility>,
+}
+
+/// Who decides on a rollback.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum RollbackMode {
+    #[default]
+    Automatic,
+    Manual,
+    Never,
+}
+
+/// Whether the release before works with the new schema.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum SchemaCompatibility {
+    BackwardCompatible,
+    #[default]
+    Unknown,
+    Breaking,
+}
+
 /// How the targets are gated.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 pub struct Gate {
@@ -63,6 +98,18 @@ impl MigrationRunSpec {
     #[must_use]
     pub fn targets(&self) -> &[Target] {
         self.targets.as_deref().unwrap_or_default()
+    }
+
+    /// Who decides on a rollback: Automatic by default.
+    #[must_use]
+    pub fn rollback_mode(&self) -> RollbackMode {
+        self.rollback.as_ref().and_then(|rollback| rollback.mode).unwrap_or_default()
+    }
+
+    /// Whether the release before works with the new schema: Unknown by default.
+    #[must_use]
+    pub fn schema_compatibility(&self) -> SchemaCompatibility {
+        self.rollback.as_ref().and_then(|rollback| rollback.schema_compatibility).unwrap_or_default()
     }
 
     /// How they are gated: Hold by default.

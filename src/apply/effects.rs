@@ -58,7 +58,7 @@ pub async fn apply(
                 _ => Ok(()),
             }
         }
-        Effect::ApproveImages { deployment, approved } => {
+        Effect::ApproveImages { deployment, approved } | Effect::RevokeImages { deployment, approved } => {
             let path = format!("/metadata/annotations/{}", labels::APPROVED_IMAGES.replace('/', "~1"));
             let mut operations = unchanged(deployment);
             // A gated Deployment has annotations: the rule writes its list at every pass.

@@ -6,9 +6,10 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::client::Body;
 
 use super::*;
-use crate::decide::upkeep::{Gated, Upkeep};
+use crate::decide::upkeep::tests::gated;
+use crate::decide::upkeep::{Custody, Upkeep};
 use crate::decide::{Effect, tests::observed};
-use crate::gate::{Approved, Change, Workload};
+use crate::gate::{Approved, Change};
 
 fn fence() -> Fence {
     Fence { name: "x".into(), uid: "its-uid".into(), resource_version: "7".into() }
@@ -50,6 +51,7 @@ async fn no_write_to_what_is_there_goes_without_its_uid_and_version() {
         (Effect::EndJob(fence()), &version),
         (Effect::DeleteJob(fence()), &version),
         (Effect::ApproveImages { deployment: fence(), approved: Approved::parse("shop:1") }, &version),
+        (Effect::RevokeImages { deployment: fence(), approved: Approved::default() }, &version),
     ];
     for (effect, (path, value)) in effects {
         let (applier, sent) = applier();
@@ -64,17 +66,18 @@ async fn no_write_to_what_is_there_goes_without_its_uid_and_version() {
 
 #[tokio::test]
 async fn no_write_of_the_upkeep_either() {
-    let gated = Gated {
-        workload: Workload::default(),
-        fence: fence(),
-        wanted: 1,
-        complete: false,
-        sets: Vec::new(),
-        revisions: Vec::new(),
-        enforcement: Default::default(),
-    };
+    let gated = gated("b", Vec::new(), Vec::new());
     let change = Change { paused: Some(true), ..Change::default() };
-    for write in [Upkeep::WriteRule(change), Upkeep::DeleteReplicaSet(fence()), Upkeep::DropRevision(fence())] {
+    let custody = || Box::new(Custody { set: fence(), ..Custody::default() });
+    let writes = [
+        Upkeep::WriteRule(change),
+        Upkeep::DeleteReplicaSet(fence()),
+        Upkeep::DropRevision(fence()),
+        Upkeep::TakeCustody(custody()),
+        Upkeep::ScaleCustody(custody()),
+        Upkeep::GiveBack(custody()),
+    ];
+    for write in writes {
         let (applier, sent) = applier();
         assert!(applier.keep(&Deployment::default(), &gated, &write).await.is_err(), "{write:?}");
         let sent = sent.lock().unwrap();

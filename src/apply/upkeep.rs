@@ -1,11 +1,13 @@
 //! The writes for a gated Deployment.
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
-use kube::ResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Resource, ResourceExt};
+use serde_json::json;
 
 use super::{Applier, Error, unchanged};
 use crate::build;
-use crate::decide::upkeep::{Gated, Upkeep};
+use crate::decide::upkeep::{Custody, Gated, Upkeep};
 
 impl Applier {
     /// Carries out one write for a gated Deployment.
@@ -34,6 +36,29 @@ impl Applier {
                 self.create(&namespace, &kept, name).await.map(drop)
             }
             Upkeep::DropRevision(revision) => self.delete::<ControllerRevision>(&namespace, revision, name).await,
+            Upkeep::TakeCustody(to) | Upkeep::ScaleCustody(to) => self.rewrite(deployment, to, false, name).await,
+            Upkeep::GiveBack(to) => self.rewrite(deployment, to, true, name).await,
         }
+    }
+
+    /// Writes labels, annotations, owner and size of a ReplicaSet at once: whole, which the version allows. One in custody
+    /// belongs to the Deployment still, so that it goes with it, but is not controlled by it.
+    async fn rewrite(
+        &self,
+        deployment: &Deployment,
+        to: &Custody,
+        controlled: bool,
+        effect: &'static str,
+    ) -> Result<(), Error> {
+        let owner =
+            deployment.controller_owner_ref(&()).map(|owner| OwnerReference { controller: Some(controlled), ..owner });
+        let mut operations = unchanged(&to.set);
+        operations.extend([
+            json!({ "op": "add", "path": "/metadata/labels", "value": to.labels }),
+            json!({ "op": "add", "path": "/metadata/annotations", "value": to.annotations }),
+            json!({ "op": "add", "path": "/metadata/ownerReferences", "value": Vec::from_iter(owner) }),
+            json!({ "op": "add", "path": "/spec/replicas", "value": to.replicas }),
+        ]);
+        self.patch::<ReplicaSet>(&deployment.namespace().unwrap_or_default(), &to.set, effect, operations).await
     }
 }

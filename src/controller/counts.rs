@@ -75,6 +75,8 @@ pub fn count_runs(metrics: &Metrics, runs: Store<GuardedRun>) {
                 status::situation::Situation::Stalled => "stalled",
                 status::situation::Situation::Opening => "opening",
                 status::situation::Situation::Clean => "clean",
+                status::situation::Situation::RollingBack => "rolling-back",
+                status::situation::Situation::RolledBack => "rolled-back",
             };
             let class = status.failure.as_ref().map_or("none", |failure| class_label(&failure.class));
             *counts.entry((state, class)).or_default() += 1;

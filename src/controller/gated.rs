@@ -12,6 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 use tracing::Instrument;
 
 use super::{Error, Operator};
+use crate::decide::custody;
 use crate::decide::upkeep::upkeep;
 
 /// Looks at each Deployment that `changed` names, until `shutdown`.
@@ -39,10 +40,13 @@ async fn pass(deployment: &Deployment, operator: &Operator) -> Result<Action, Er
     if deployment.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let gated = operator.observer.gated(deployment).await?;
+    let gated = operator.observer.gated(deployment, operator.settings.clock.now()).await?;
     for write in upkeep(&gated) {
         tracing::info!(effect = write.name(), "applying");
         operator.applier.keep(deployment, &gated, &write).await?;
+    }
+    if let Some(delay) = custody::look_again(&gated) {
+        return Ok(Action::requeue(delay));
     }
     // ReplicaSets are not watched, and a paused Deployment without pods hears nothing of them.
     let empty = gated.workload.is_held() && gated.wanted > 0 && gated.sets.iter().all(|set| set.present == 0);

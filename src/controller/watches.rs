@@ -2,7 +2,7 @@
 
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -28,6 +28,8 @@ pub struct Streams {
     pub leases: Touched<Lease>,
     pub events: Touched<Event>,
     pub deployments: Touched<Deployment>,
+    /// ReplicaSets in custody.
+    pub custody: Touched<ReplicaSet>,
 }
 
 type Watched<K> = Result<K, watcher::Error>;
@@ -46,6 +48,9 @@ pub fn watch(client: &Client, settings: &Settings) -> (Streams, Caches) {
     let gated = watcher::Config::default().labels(labels::GATED);
     let (deployments_store, deployments) =
         cached(scoped::<Deployment>(client, namespace), gated, caches::trim_deployment);
+    let held = watcher::Config::default().labels(labels::CUSTODY);
+    // What is decided by them is read anew; the watch only tells when to.
+    let (_, custody) = cached(scoped::<ReplicaSet>(client, namespace), held, caches::trim_replica_set);
     let caches = Caches {
         runs: runs_store,
         jobs: jobs_store,
@@ -54,7 +59,7 @@ pub fn watch(client: &Client, settings: &Settings) -> (Streams, Caches) {
         events: events_store,
         deployments: deployments_store,
     };
-    (Streams { runs, jobs, pods, leases, events, deployments }, caches)
+    (Streams { runs, jobs, pods, leases, events, deployments, custody }, caches)
 }
 
 /// Runs come when all else is there: a pass that began earlier would take a pod that it has not heard of for one that is gone.
@@ -83,23 +88,29 @@ where
     let (reader, writer) = reflector::store();
     // Pages as they come are much larger than what is kept of them.
     let stream = watcher(api, config.page_size(PAGE)).default_backoff().modify(move |object| {
-        object.meta_mut().managed_fields = keep_retry(object.meta_mut().managed_fields.take());
+        object.meta_mut().managed_fields = keep_wishes(object.meta_mut().managed_fields.take());
         trim(object);
     });
     (reader, reflector::reflector(writer, stream).touched_objects().boxed())
 }
 
-/// Field managers are large and of use only for who asked for a retry.
-fn keep_retry(
+/// Field managers are large and of use only for who asked for a retry or a rollback.
+fn keep_wishes(
     managers: Option<Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry>>,
 ) -> Option<Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry>> {
-    let field = format!("f:{}", labels::RETRY);
+    let fields = [labels::RETRY, labels::ROLLBACK].map(|key| format!("f:{key}"));
     let mut managers = managers?;
     managers.retain(|entry| {
         let annotations = entry.fields_v1.as_ref().and_then(|fields| fields.0.pointer("/f:metadata/f:annotations"));
-        annotations.is_some_and(|annotations| annotations.get(&field).is_some())
+        annotations.is_some_and(|annotations| fields.iter().any(|field| annotations.get(field).is_some()))
     });
     (!managers.is_empty()).then_some(managers)
+}
+
+/// The Deployment that a ReplicaSet in custody belongs to.
+pub fn in_custody_of(set: &ReplicaSet) -> Option<ObjectRef<Deployment>> {
+    let owner = set.owner_references().iter().find(|owner| owner.kind == "Deployment")?;
+    Some(ObjectRef::new(&owner.name).within(&set.namespace()?))
 }
 
 /// The run that an object is labelled with.

@@ -52,6 +52,13 @@ pub enum Effect {
         /// The whole list.
         approved: Approved,
     },
+    /// Takes images off the list of a gated Deployment, in the version seen; admission holds it in the same write.
+    RevokeImages {
+        /// The Deployment.
+        deployment: Fence,
+        /// The whole list.
+        approved: Approved,
+    },
     /// Deletes a finished Job, or one that was never let go, in the version seen.
     DeleteJob(Fence),
 }
@@ -80,6 +87,7 @@ impl Effect {
             Self::EndJob(_) => "EndJob",
             Self::DeleteJob(_) => "DeleteJob",
             Self::ApproveImages { .. } => "ApproveImages",
+            Self::RevokeImages { .. } => "RevokeImages",
         }
     }
 
@@ -92,7 +100,7 @@ impl Effect {
             Self::CreateMigrateJob { .. } | Self::CreateCheckJob { .. } => ("batch", "jobs", "create"),
             Self::ResumeJob(_) | Self::EndJob(_) => ("batch", "jobs", "patch"),
             Self::DeleteJob(_) => ("batch", "jobs", "delete"),
-            Self::ApproveImages { .. } => ("apps", "deployments", "patch"),
+            Self::ApproveImages { .. } | Self::RevokeImages { .. } => ("apps", "deployments", "patch"),
             Self::CreateBudget { .. } => ("policy", "poddisruptionbudgets", "create"),
             Self::DeleteBudget { .. } => ("policy", "poddisruptionbudgets", "delete"),
         }

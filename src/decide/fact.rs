@@ -4,7 +4,9 @@
 use jiff::Timestamp;
 
 use super::observed::Ended;
-use crate::api::status::{AttemptOutcome, CleanRecord, Failure, ReleaseRecord, RetryTaken, TargetStatus, Triage};
+use crate::api::status::{
+    AttemptOutcome, CleanRecord, Failure, ReleaseRecord, RollbackRecord, TargetStatus, TokenTaken, Triage,
+};
 
 /// One thing to put on record.
 #[derive(Clone, Debug)]
@@ -44,7 +46,13 @@ pub enum Fact {
     /// The database is clean with this release.
     Clean(CleanRecord),
     /// A retry token was taken.
-    RetryTaken(RetryTaken),
+    RetryTaken(TokenTaken),
+    /// A rollback token was taken.
+    RollbackTaken(TokenTaken),
+    /// The release is rolled back: from now on its images are let go no more.
+    RolledBack(RollbackRecord),
+    /// A retry lifts the rollback.
+    RollbackLifted,
     /// The targets, as they are seen now.
     Targets(Vec<TargetStatus>),
 }

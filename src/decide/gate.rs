@@ -8,6 +8,7 @@ use super::Decision;
 use super::effect::Effect;
 use super::fact::Fact;
 use super::observed::{DeploymentSeen, Observed, TargetSeen};
+use super::rollback;
 use crate::api::status::{TargetState, TargetStatus};
 use crate::api::target::{GateMode, TargetKind};
 use crate::gate::Approved;
@@ -116,6 +117,7 @@ fn status(observed: &Observed, target: &TargetSeen) -> TargetStatus {
         settled,
         message,
         since: before.map_or(Time(observed.now), |before| before.since.clone()),
+        rollback: rollback::seen(observed, target),
     }
 }
 
@@ -147,6 +149,11 @@ fn describe(observed: &Observed, target: &TargetSeen) -> (TargetState, bool, Opt
 fn held_by(observed: &Observed, target: &TargetSeen, deployment: &DeploymentSeen) -> String {
     let waits = deployment.workload.waits_for(&deployment.workload.approved());
     let images = waits.iter().copied().collect::<Vec<_>>().join(", ");
+    if waits.contains(target.image.as_str())
+        && let Some(rollback) = observed.status.rolled_back()
+    {
+        return format!("{images} was rolled back: {}", rollback.reason);
+    }
     if waits.contains(target.image.as_str()) && waits.len() == 1 {
         return match target.unready.first() {
             Some(awaited) if observed.status.is_clean() => format!("{images} waits for {awaited}"),

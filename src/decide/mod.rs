@@ -6,12 +6,14 @@
 
 pub mod attempt;
 pub mod backoff;
+pub mod custody;
 pub mod effect;
 pub mod fact;
 pub mod failure;
 pub mod gate;
 pub mod observed;
 pub mod release;
+pub mod rollback;
 pub mod upkeep;
 
 use std::time::Duration;
@@ -97,6 +99,8 @@ fn with_gate(observed: &Observed, decision: Decision) -> Decision {
     }
     // Only where nothing else is written or learned: a Deployment that cannot be must not keep a migration from its record.
     let idle = decision.effects.is_empty() && decision.facts.iter().all(|fact| matches!(fact, Fact::Waits(..)));
+    // Neither may a release that was rolled back be let through.
+    let idle = idle && observed.status.rolled_back().is_none();
     let decision = if idle { decision.and(gate::let_through(observed)) } else { decision };
     decision.fact(gate::seen(observed))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::custody::{Progress, WayBack};
 use crate::api::status::Enforcement;
 use crate::api::{MigrationRunSpec, MigrationRunStatus, names};
 use crate::classify::{Reason, Verdict};
@@ -61,6 +62,10 @@ pub struct TargetSeen {
     pub clean_with: Option<String>,
     /// The other runs that must be clean before it is let go, and are not yet: each with what is missing.
     pub unready: Vec<String>,
+    /// How a rollback of the run's release would go, or why there is no way back. Looked at only while nothing else goes on.
+    pub way_back: Option<Result<WayBack, String>>,
+    /// How far the rollback is that is on record.
+    pub progress: Option<Progress>,
 }
 
 /// A Deployment.
@@ -90,6 +95,8 @@ pub struct RunIdentity {
     pub deleting: bool,
     /// The token of `sluice.dev/retry`, and the field manager that wrote it.
     pub retry: Option<(String, Option<String>)>,
+    /// The token of `sluice.dev/rollback`, and the field manager that wrote it.
+    pub rollback: Option<(String, Option<String>)>,
 }
 
 /// The lock of a database, as seen.

@@ -8,16 +8,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::effect::Effect;
 use super::fact::Fact;
 use super::observed::{JobSeen, Lock, Observed};
-use super::{Decision, failure, gate};
+use super::{Decision, failure, gate, rollback};
 use crate::api::names;
 use crate::api::release::{inputs_digest, release_digest};
-use crate::api::status::{ReleaseRecord, RetryTaken};
+use crate::api::status::{ReleaseRecord, TokenTaken};
 
 /// The chain of rules, in order; the first that applies decides.
 #[must_use]
 pub fn go_on(observed: &Observed) -> Decision {
     take_up(observed)
         .or_else(|| take_retry(observed))
+        .or_else(|| rollback::take(observed))
+        .or_else(|| rest_when_rolled_back(observed))
         .or_else(|| rest_when_clean(observed))
         .or_else(|| rest_when_stalled(observed))
         .or_else(|| hold_when_suspended(observed))
@@ -59,12 +61,15 @@ fn take_retry(observed: &Observed) -> Option<Decision> {
     if token.is_empty() || observed.status.has_taken(&token) {
         return None;
     }
-    let accepted = !observed.status.is_clean();
+    let rolled_back = observed.status.rolled_back().is_some();
+    let accepted = rolled_back || !observed.status.is_clean();
     let result = if accepted { "Accepted" } else { "NothingToRetry: the release is clean" };
     let taken =
-        Fact::RetryTaken(RetryTaken { token, at: Time(observed.now), by: by.clone(), result: result.to_owned() });
+        Fact::RetryTaken(TokenTaken { token, at: Time(observed.now), by: by.clone(), result: result.to_owned() });
     let decision = Decision::rest().fact(taken);
-    Some(if accepted { decision.fact(Fact::RetryAt(observed.now)) } else { decision })
+    let decision = if rolled_back { decision.fact(Fact::RollbackLifted) } else { decision };
+    let again = accepted && !observed.status.is_clean();
+    Some(if again { decision.fact(Fact::RetryAt(observed.now)) } else { decision })
 }
 
 /// Clean is where a run rests: the lock goes, old Jobs go, nothing else is written.
@@ -74,7 +79,12 @@ fn rest_when_clean(observed: &Observed) -> Option<Decision> {
 
 /// Stalled rests too, until a retry or another release.
 fn rest_when_stalled(observed: &Observed) -> Option<Decision> {
-    observed.status.is_stalled().then(|| tidy(observed))
+    observed.status.is_stalled().then(|| rollback::by_itself(observed).unwrap_or_else(|| tidy(observed)))
+}
+
+/// So does a release that was rolled back, clean or not.
+fn rest_when_rolled_back(observed: &Observed) -> Option<Decision> {
+    rollback::go_on(observed).map(|revoked| tidy(observed).and(revoked))
 }
 
 /// Nothing starts. A Job that was made and never let go would keep other runs from the database for as long as this one is

@@ -4,6 +4,7 @@ mod attempt;
 mod gate;
 mod properties;
 mod release;
+mod rollback;
 mod world;
 
 use std::sync::Arc;

@@ -1,10 +1,13 @@
 //! Keeps a gated Deployment fit to go on serving while it is held: the release that serves stays to hand, and the one that is
 //! held has nothing that could be started by accident.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
+use super::custody;
 use super::effect::Right;
 use super::observed::Fence;
 use crate::api::status::Enforcement;
@@ -30,6 +33,31 @@ pub struct Gated {
     pub revisions: Vec<Revision>,
     /// What enforces the gate.
     pub enforcement: Enforcement,
+    /// The time of this look.
+    pub now: Timestamp,
+    /// Releases that were rolled back.
+    pub revoked: Vec<Revoked>,
+    /// Its ReplicaSets in custody, which it does not see.
+    pub custody: Vec<Set>,
+    /// Labels that its selector asks for; none where it would select a ReplicaSet without them as well.
+    pub selected_by: Option<BTreeSet<String>>,
+    /// How many pods may be unavailable.
+    pub max_unavailable: i32,
+    /// Whether no two releases run at once.
+    pub recreate: bool,
+    /// How long a release may take to become available; none: for ever.
+    pub deadline: Option<Duration>,
+    /// Whether pods of its own cannot be created or scheduled. Looked for only while something is in custody.
+    pub no_room: bool,
+}
+
+/// A release that was rolled back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// Its image.
+    pub image: String,
+    /// By what: run, generation and token.
+    pub why: String,
 }
 
 /// A ReplicaSet of the Deployment.
@@ -45,6 +73,16 @@ pub struct Set {
     pub present: i32,
     /// How many of them are ready.
     pub ready: i32,
+    /// How many of them have been for as long as the Deployment asks.
+    pub available: i32,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// Its own labels, not its pods'.
+    pub labels: BTreeMap<String, String>,
+    /// Its own annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Who wrote its labels last, of those who are not Sluice, as far as the API tells.
+    pub relabelled_by: Option<String>,
     /// What it would be made of again: name, labels and spec.
     pub manifest: Value,
 }
@@ -62,6 +100,40 @@ pub struct Revision {
     pub manifest: Value,
     /// Whether the Deployment selects it, and so would know it for its own.
     pub fits: bool,
+}
+
+impl Revision {
+    /// Name of the ReplicaSet.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        name(&self.manifest)
+    }
+}
+
+/// A ReplicaSet on its way into custody, in it, or out of it: what becomes of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Custody {
+    /// Which one.
+    pub set: Fence,
+    /// All its labels.
+    pub labels: BTreeMap<String, String>,
+    /// All its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// How many pods it is to have.
+    pub replicas: i32,
+}
+
+impl Custody {
+    /// As it is.
+    #[must_use]
+    pub fn of(set: &Set) -> Self {
+        Self {
+            set: set.fence.clone(),
+            labels: set.labels.clone(),
+            annotations: set.annotations.clone(),
+            replicas: set.wanted,
+        }
+    }
 }
 
 /// One write for a gated Deployment.
@@ -88,6 +160,12 @@ pub enum Upkeep {
     },
     /// Drops what is kept beyond the newest three.
     DropRevision(Fence),
+    /// Takes a ReplicaSet out of the Deployment's sight. Its pods go on serving.
+    TakeCustody(Box<Custody>),
+    /// Scales down what is in custody.
+    ScaleCustody(Box<Custody>),
+    /// Gives a ReplicaSet back to its Deployment, with as many pods as are wanted.
+    GiveBack(Box<Custody>),
 }
 
 impl Upkeep {
@@ -100,6 +178,9 @@ impl Upkeep {
             Self::RestoreReplicaSet { .. } => "RestoreReplicaSet",
             Self::KeepRevision { .. } => "KeepRevision",
             Self::DropRevision(_) => "DropRevision",
+            Self::TakeCustody(_) => "TakeCustody",
+            Self::ScaleCustody(_) => "ScaleCustody",
+            Self::GiveBack(_) => "GiveBack",
         }
     }
 
@@ -112,6 +193,7 @@ impl Upkeep {
             Self::RestoreReplicaSet { .. } => ("apps", "replicasets", "create"),
             Self::KeepRevision { .. } => ("apps", "controllerrevisions", "create"),
             Self::DropRevision(_) => ("apps", "controllerrevisions", "delete"),
+            Self::TakeCustody(_) | Self::ScaleCustody(_) | Self::GiveBack(_) => ("apps", "replicasets", "patch"),
         }
     }
 }
@@ -122,7 +204,12 @@ pub fn upkeep(gated: &Gated) -> Vec<Upkeep> {
     if let Some(change) = overdue(gated) {
         return vec![Upkeep::WriteRule(change)];
     }
-    if gated.workload.is_held() { while_held(gated) } else { while_open(gated) }
+    let back = custody::go_on(gated);
+    match gated.workload.is_held() {
+        _ if !back.is_empty() => back,
+        true => while_held(gated),
+        false => while_open(gated),
+    }
 }
 
 /// What the rule says and nobody has written: where only the operator enforces it, and where a write was judged by the names
@@ -153,9 +240,11 @@ fn while_held(gated: &Gated) -> Vec<Upkeep> {
 /// for the one that served last (a person may have let it go); and, while nothing runs, all but the last good one, since the
 /// controller starts the newest by creation.
 fn unwanted<'a>(gated: &'a Gated, approved: &'a Approved) -> impl Iterator<Item = &'a Set> {
-    let served = gated.revisions.first().and_then(|last| name(&last.manifest));
+    // What was rolled back is nobody's wish any more.
+    let revoked = |kept: &&Revision| gated.revoked.iter().all(|each| !kept.release.contains(&each.image));
+    let served = gated.revisions.first().filter(revoked).and_then(Revision::name);
     let good = gated.revisions.iter().find(|kept| is_approved(&kept.release, approved));
-    let good = good.and_then(|kept| name(&kept.manifest));
+    let good = good.and_then(Revision::name);
     let good = good.filter(|good| gated.sets.iter().any(|set| set.fence.name == *good));
     let nothing_runs = gated.wanted == 0 && gated.sets.iter().all(|set| set.wanted == 0 && set.present == 0);
     gated.sets.iter().filter(|set| set.wanted == 0 && set.present == 0).filter(move |set| {
@@ -206,151 +295,10 @@ fn name(manifest: &Value) -> Option<&str> {
     manifest.pointer("/metadata/name").and_then(Value::as_str)
 }
 
-fn is_approved(release: &BTreeSet<String>, approved: &Approved) -> bool {
+/// Whether all of a release is approved.
+pub(super) fn is_approved(release: &BTreeSet<String>, approved: &Approved) -> bool {
     !release.is_empty() && release.iter().all(|image| approved.has(image))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::labels;
-    use crate::gate::Container;
-    use serde_json::json;
-    use std::collections::BTreeMap;
-
-    fn set(image: &str, wanted: i32) -> Set {
-        Set {
-            fence: Fence { name: image.into(), ..Fence::default() },
-            release: [image.to_owned()].into(),
-            wanted,
-            present: wanted,
-            ready: wanted,
-            manifest: json!({ "metadata": { "name": image } }),
-        }
-    }
-
-    fn kept(number: i64, image: &str) -> Revision {
-        let set = set(image, 0);
-        Revision { fence: set.fence, number, release: set.release, manifest: set.manifest, fits: true }
-    }
-
-    /// A Deployment whose template has `image`, with `a` approved.
-    fn gated(image: &str, sets: Vec<Set>, revisions: Vec<Revision>) -> Gated {
-        let held = image != "a";
-        let mut annotations = BTreeMap::from([(labels::APPROVED_IMAGES.to_owned(), "a".to_owned())]);
-        if held {
-            annotations.insert(labels::HELD_BY.to_owned(), crate::gate::BY_ADMISSION.to_owned());
-        }
-        Gated {
-            workload: Workload {
-                name: "shop".into(),
-                labels: BTreeMap::from([(labels::GATED.to_owned(), "true".to_owned())]),
-                annotations,
-                containers: vec![Container { name: "app".into(), image: image.into(), serves: true }],
-                paused: held,
-            },
-            fence: Fence { name: "shop".into(), ..Fence::default() },
-            wanted: 2,
-            complete: true,
-            sets,
-            revisions,
-            enforcement: Enforcement::AdmissionPolicy,
-        }
-    }
-
-    fn says(gated: &Gated) -> String {
-        let told = upkeep(gated).into_iter().map(|write| match &write {
-            Upkeep::DeleteReplicaSet(fence) | Upkeep::DropRevision(fence) => format!("{} {}", write.name(), fence.name),
-            Upkeep::KeepRevision { number, .. } => format!("KeepRevision {number}"),
-            Upkeep::RestoreReplicaSet { manifest, replicas } => {
-                format!("RestoreReplicaSet {} {replicas}", manifest["metadata"]["name"].as_str().unwrap_or_default())
-            }
-            Upkeep::WriteRule(_) => "WriteRule".to_owned(),
-        });
-        told.collect::<Vec<_>>().join(", ")
-    }
-
-    #[test]
-    fn a_held_deployment_keeps_what_serves_and_loses_what_must_not_start() {
-        let cases = [
-            ("serving", gated("b", vec![set("a", 2)], vec![kept(1, "a")]), ""),
-            ("serving, never complete before", gated("b", vec![set("a", 2)], vec![]), "KeepRevision 1"),
-            ("scaled to 0", gated("b", vec![set("a", 0)], vec![kept(1, "a")]), ""),
-            ("held one planted", gated("b", vec![set("a", 2), set("b", 0)], vec![kept(1, "a")]), "DeleteReplicaSet b"),
-            ("what a person let go, at 0", gated("b", vec![set("c", 0)], vec![kept(2, "c"), kept(1, "a")]), ""),
-            ("what a person let go serves", gated("b", vec![set("c", 2)], vec![kept(2, "c"), kept(1, "a")]), ""),
-            ("a release that was never kept serves", gated("b", vec![set("c", 2)], vec![kept(1, "a")]), ""),
-            ("not kept yet", gated("b", vec![set("a", 2)], vec![kept(1, "z")]), "KeepRevision 2"),
-            ("held one still running", gated("b", vec![set("a", 2), set("b", 1)], vec![]), ""),
-            ("created again", gated("b", vec![], vec![kept(2, "c"), kept(1, "a")]), "RestoreReplicaSet a 2"),
-            ("nothing approved is kept", gated("b", vec![], vec![kept(2, "c")]), ""),
-            ("first install", gated("b", vec![], vec![]), ""),
-        ];
-        for (case, gated, expected) in cases {
-            assert_eq!(says(&gated), expected, "{case}");
-        }
-        let mut other = gated("b", vec![], vec![kept(1, "a")]);
-        other.revisions[0].fits = false;
-        assert_eq!(says(&other), "", "of another selector");
-        let mut nobody = gated("b", vec![], vec![kept(1, "a")]);
-        nobody.wanted = 0;
-        assert_eq!(says(&nobody), "");
-        // Of two approved ones at 0 the controller would start the newer, not the one that served.
-        nobody.sets = vec![set("a", 0), set("a2", 0)];
-        nobody.sets[1].release = ["a".to_owned()].into();
-        assert_eq!(says(&nobody), "DeleteReplicaSet a2");
-    }
-
-    #[test]
-    fn a_hold_that_the_rule_no_longer_wants_ends() {
-        let mut renamed = gated("b", vec![set("a", 2)], vec![kept(1, "a")]);
-        renamed.workload.containers[0].image = "a".into();
-        let writes = upkeep(&renamed);
-        let [Upkeep::WriteRule(change)] = writes.as_slice() else { panic!("{writes:?}") };
-        assert_eq!((change.paused, change.held_by.clone()), (Some(false), Some(None)));
-        // A label older than the policies: admission takes it up at its next write.
-        renamed.workload.annotations.clear();
-        assert_eq!(says(&renamed), "");
-    }
-
-    #[test]
-    fn a_complete_release_is_kept_once_and_no_more_than_three_are() {
-        let older = || vec![kept(4, "z"), kept(3, "y"), kept(2, "x")];
-        assert_eq!(says(&gated("a", vec![set("a", 2)], vec![])), "KeepRevision 1");
-        assert_eq!(says(&gated("a", vec![set("a", 2)], vec![kept(1, "a")])), "");
-        assert_eq!(says(&gated("a", vec![set("a", 2), set("z", 0)], older())), "KeepRevision 5, DropRevision x");
-        let mut unready = gated("a", vec![set("a", 2)], vec![]);
-        unready.sets[0].ready = 1;
-        assert_eq!(says(&unready), "", "not all of it is ready");
-        assert_eq!(says(&gated("a", vec![set("z", 2)], vec![])), "", "it is not the template's");
-        let held = gated("b", vec![set("a", 2)], older());
-        assert_eq!(says(&held), "KeepRevision 5, DropRevision x", "held, three are the most as well");
-        let mut rolling = gated("a", vec![set("a", 1), set("z", 1)], older());
-        rolling.complete = false;
-        assert_eq!(says(&rolling), "");
-    }
-
-    #[test]
-    fn without_admission_the_operator_writes_the_rule() {
-        let reactive = |mut gated: Gated| {
-            gated.enforcement = Enforcement::Reactive;
-            gated.workload.annotations.remove(labels::HELD_BY);
-            gated.workload.paused = false;
-            gated
-        };
-        let late = reactive(gated("b", vec![set("a", 2)], vec![]));
-        let writes = upkeep(&late);
-        let [Upkeep::WriteRule(change)] = writes.as_slice() else { panic!("{writes:?}") };
-        assert_eq!((change.paused, change.approved.as_deref()), (Some(true), Some("a")));
-        assert_eq!(says(&reactive(gated("a", vec![set("a", 2)], vec![kept(1, "a")]))), "");
-        let mut new = reactive(gated("b", vec![], vec![]));
-        new.workload.annotations.clear();
-        let writes = upkeep(&new);
-        let [Upkeep::WriteRule(change)] = writes.as_slice() else { panic!("{writes:?}") };
-        assert_eq!((change.paused, change.approved.as_deref()), (Some(true), Some("")));
-        new.sets = vec![set("b", 1)];
-        let writes = upkeep(&new);
-        let [Upkeep::WriteRule(change)] = writes.as_slice() else { panic!("{writes:?}") };
-        assert_eq!((change.paused, change.approved.as_deref()), (None, Some("b")), "what ran before is approved");
-    }
-}
+pub(crate) mod tests;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Container, Event, Pod, PodSpec};
@@ -136,6 +136,13 @@ pub fn trim_deployment(deployment: &mut Deployment) {
         init_containers: pod.init_containers.as_ref().map(|all| all.iter().map(bare).collect()),
         ..PodSpec::default()
     };
+}
+
+/// Takes from a ReplicaSet all but whose it is: what is decided by one is read from the API server.
+pub fn trim_replica_set(set: &mut ReplicaSet) {
+    set.spec = None;
+    set.status = None;
+    set.metadata.annotations = None;
 }
 
 /// Takes from a pod what no decision reads: what it was asked to be, and other people's labels.

@@ -5,6 +5,7 @@ pub mod caches;
 pub mod log;
 pub mod pod;
 mod queue;
+mod rollout;
 mod targets;
 mod upkeep;
 
@@ -89,7 +90,7 @@ impl Observer {
             // It is let go, whatever else there is.
             return Ok(observed);
         }
-        observed.targets = self.targets(run).await?;
+        observed.targets = self.targets(run, now).await?;
         if observed.status.release.is_none() {
             // It is taken up, whatever else there is.
             return Ok(observed);
@@ -171,7 +172,7 @@ impl Observer {
     }
 
     fn blank(&self, run: &Arc<MigrationRun>, now: Timestamp) -> Observed {
-        let retry = run.annotations().get(labels::RETRY).map(|token| (token.clone(), written_by(run)));
+        let wish = |key: &str| run.annotations().get(key).map(|token| (token.clone(), written_by(run, key)));
         Observed {
             now,
             run: RunIdentity {
@@ -180,7 +181,8 @@ impl Observer {
                 uid: run.uid().unwrap_or_default(),
                 generation: run.metadata.generation.unwrap_or_default(),
                 deleting: run.metadata.deletion_timestamp.is_some(),
-                retry,
+                retry: wish(labels::RETRY),
+                rollback: wish(labels::ROLLBACK),
             },
             spec: Arc::new(run.spec.clone()),
             refusal: None,
@@ -394,9 +396,9 @@ fn finished(job: &Job) -> Option<Option<String>> {
     }
 }
 
-/// The field manager that wrote the retry annotation, as far as the API tells.
-fn written_by(run: &MigrationRun) -> Option<String> {
-    let field = format!("f:{}", labels::RETRY);
+/// The field manager that wrote an annotation, as far as the API tells.
+fn written_by(run: &MigrationRun, key: &str) -> Option<String> {
+    let field = format!("f:{key}");
     let wrote = |entry: &&k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry| {
         entry.fields_v1.as_ref().is_some_and(|fields| {
             fields.0.pointer("/f:metadata/f:annotations").is_some_and(|annotations| annotations.get(&field).is_some())

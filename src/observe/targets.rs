@@ -3,28 +3,31 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use kube::api::ListParams;
 use kube::core::Selector;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 
 use super::caches::Caches;
 use super::{Error, Observer, fence};
 use crate::api::target::{GateMode, Target};
 use crate::api::{MigrationRun, MigrationRunStatus, labels};
+use crate::decide::custody;
 use crate::decide::gate::needs_approval;
 use crate::decide::observed::{DeploymentSeen, TargetSeen};
+use crate::decide::upkeep::Revoked;
 use crate::gate::Workload;
 
 impl Observer {
     /// All targets of the run, as they are.
-    pub(super) async fn targets(&self, run: &MigrationRun) -> Result<Vec<TargetSeen>, Error> {
-        let each = run.spec.targets().iter().map(|target| self.target(run, target));
+    pub(super) async fn targets(&self, run: &MigrationRun, now: Timestamp) -> Result<Vec<TargetSeen>, Error> {
+        let each = run.spec.targets().iter().map(|target| self.target(run, target, now));
         futures::future::try_join_all(each).await
     }
 
-    async fn target(&self, run: &MigrationRun, target: &Target) -> Result<TargetSeen, Error> {
+    async fn target(&self, run: &MigrationRun, target: &Target, now: Timestamp) -> Result<TargetSeen, Error> {
         let image = target.image(&run.spec).to_owned();
         let mut seen = TargetSeen { name: target.name.clone(), image, ..TargetSeen::default() };
         let Some(found) = self.deployment(run, &target.name).await? else { return Ok(seen) };
@@ -36,11 +39,34 @@ impl Observer {
         seen.unready = self.unready(run, &seen, &required, &peers)?;
         seen.clean_with = peers.clean_with(run);
         let mut deployment = DeploymentSeen { fence: fence(found.as_ref()), workload, running: Vec::new() };
-        if needs_approval(&seen, &deployment) {
+        let rolled_back = run.status.as_ref().and_then(MigrationRunStatus::rolled_back);
+        if rolled_back.is_none() && needs_approval(&seen, &deployment) {
             deployment.running = self.running(&found).await?;
+        } else if deployment.workload.is_taken_up() && is_at_rest(run) {
+            let gated = self.gated(&found, now).await?;
+            seen.way_back = Some(custody::way_back(&gated, &seen.image));
+            seen.progress = rolled_back.map(|_| custody::progress(&gated, &seen.image));
         }
         seen.deployment = Some(deployment);
         Ok(seen)
+    }
+
+    /// What was rolled back on a Deployment by the runs that name it.
+    pub(super) fn revoked(&self, deployment: &Deployment) -> Result<Vec<Revoked>, Error> {
+        let (namespace, name) = (deployment.namespace().unwrap_or_default(), deployment.name_any());
+        let mut revoked = Vec::new();
+        for named in self.caches.runs_that_name(&namespace, &name) {
+            let Ok(run) = &named.0 else { continue };
+            if self.watermarks.is_behind(run) {
+                return Err(Error::Stale(run.name_any()));
+            }
+            let record =
+                run.status.as_ref().and_then(|status| status.rollback.as_ref()).filter(|record| !record.lifted);
+            let its = record.into_iter().flat_map(|record| record.targets.iter().map(move |target| (record, target)));
+            let its = its.filter(|(_, target)| target.name == name);
+            revoked.extend(its.map(|(record, target)| Revoked { image: target.image.clone(), why: record.id.clone() }));
+        }
+        Ok(revoked)
     }
 
     /// A Deployment. One without the label is in no cache, and that one is not there is believed from the API server alone.
@@ -143,7 +169,8 @@ impl Peers {
     /// The image that the run's database was last seen clean with, whichever run has seen it.
     fn clean_with(&self, run: &MigrationRun) -> Option<String> {
         let database = self.database(run);
-        let records = self.runs.iter().chain([run]).filter_map(|run| run.status.as_ref()?.clean.as_ref());
+        let kept = self.runs.iter().chain([run]).filter(|run| !is_rolled_back(run));
+        let records = kept.filter_map(|run| run.status.as_ref()?.clean.as_ref());
         let latest = records.filter(|clean| clean.database_id == database).max_by_key(|clean| clean.at.0);
         latest.map(|clean| clean.image.clone())
     }
@@ -156,8 +183,18 @@ fn lacks(run: &MigrationRun, seen: &TargetSeen) -> Option<String> {
         None => Some("does not name it in spec.targets".to_owned()),
         Some(_) if run.spec.gate_mode() != GateMode::Hold => None,
         Some(image) if image != seen.image => Some(format!("is for {image}")),
+        Some(_) if is_rolled_back(run) => Some("was rolled back from it".to_owned()),
         Some(_) => (!is_clean(run)).then(|| "is not clean yet".to_owned()),
     }
+}
+
+fn is_rolled_back(run: &MigrationRun) -> bool {
+    run.status.as_ref().is_some_and(|status| status.rolled_back().is_some())
+}
+
+/// Whether no attempt goes on.
+fn is_at_rest(run: &MigrationRun) -> bool {
+    run.status.as_ref().is_some_and(|status| status.release.is_some() && status.active_attempt().is_none())
 }
 
 /// Whether a run is clean with what its spec says now.
@@ -185,8 +222,13 @@ pub(super) async fn sets(
     let api: Api<ReplicaSet> = Api::namespaced(client.clone(), &deployment.namespace().unwrap_or_default());
     let listed = api.list(&params.labels_from(&selector)).await;
     let mut sets = listed.map_err(|error| Error::ReadTarget(Box::new(error), deployment.name_any()))?.items;
-    sets.retain(|set| set.owner_references().iter().any(|owner| Some(&owner.uid) == deployment.metadata.uid.as_ref()));
+    sets.retain(|set| is_owned(set, deployment));
     Ok(sets)
+}
+
+/// Whether `owner` is among the owners of `object`.
+pub(super) fn is_owned<K: Resource, O: Resource>(object: &K, owner: &O) -> bool {
+    object.owner_references().iter().any(|reference| Some(&reference.uid) == owner.meta().uid.as_ref())
 }
 
 /// The images of a ReplicaSet's gated containers: by the names that the Deployment had when the Deployment controller copied its

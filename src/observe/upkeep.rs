@@ -2,44 +2,80 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::core::{Selector, SelectorExt};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::targets::{release, selector, sets};
-use super::{Error, Observer, fence};
+use super::targets::{is_owned, release, selector, sets};
+use super::{Error, Observer, fence, rollout};
 use crate::api::{labels, names};
 use crate::decide::upkeep::{Gated, Revision, Set};
 use crate::gate::Workload;
 
 impl Observer {
-    /// All that the upkeep of a gated Deployment is decided by.
+    /// All that the upkeep of a gated Deployment and its rollback are decided by.
     ///
     /// # Errors
     /// When the cache is behind our own writes, or the API server does not answer.
-    pub async fn gated(&self, deployment: &Deployment) -> Result<Gated, Error> {
+    pub async fn gated(&self, deployment: &Deployment, now: Timestamp) -> Result<Gated, Error> {
         if self.watermarks.is_behind(deployment) {
             return Err(Error::Stale(deployment.name_any()));
         }
         let workload = Workload::from(deployment);
         let containers = workload.named_containers();
-        let (sets, revisions) = futures::try_join!(
+        let (sets, custody, revisions) = futures::try_join!(
             sets(&self.client, deployment, ListParams::default()),
+            self.custody(deployment),
             self.revisions(deployment, &containers)
         )?;
         let spec = deployment.spec.as_ref();
         let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
+        let no_room = !custody.is_empty() && self.no_room(deployment, &sets).await?;
+        let read = |sets: &[ReplicaSet]| sets.iter().map(|each| set(each, &containers)).collect();
         Ok(Gated {
             fence: fence(deployment),
             wanted,
             complete: is_complete(deployment, wanted),
-            sets: sets.iter().map(|each| set(each, &containers)).collect(),
+            sets: read(&sets),
+            custody: read(&custody),
             revisions,
             enforcement: self.enforcement,
+            now,
+            revoked: self.revoked(deployment)?,
+            selected_by: rollout::selected_by(deployment),
+            max_unavailable: rollout::max_unavailable(deployment, wanted),
+            recreate: rollout::is_recreate(deployment),
+            deadline: rollout::deadline(deployment),
+            no_room,
             workload: workload.clone(),
         })
+    }
+
+    /// The Deployment's ReplicaSets in custody.
+    async fn custody(&self, deployment: &Deployment) -> Result<Vec<ReplicaSet>, Error> {
+        let name = deployment.name_any();
+        let api: Api<ReplicaSet> = Api::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default());
+        let params = ListParams::default().labels(&format!("{}={}", labels::CUSTODY, names::label(&name)));
+        let mut sets = api.list(&params).await.map_err(|error| Error::ReadTarget(Box::new(error), name))?.items;
+        sets.retain(|set| is_owned(set, deployment) && set.metadata.deletion_timestamp.is_none());
+        Ok(sets)
+    }
+
+    /// Whether pods of the Deployment's own ReplicaSets cannot be created, or found a node for.
+    async fn no_room(&self, deployment: &Deployment, sets: &[ReplicaSet]) -> Result<bool, Error> {
+        if sets.iter().any(rollout::is_refused_pods) {
+            return Ok(true);
+        }
+        let Some(selector) = selector(deployment) else { return Ok(false) };
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default());
+        let listed = api.list(&ListParams::default().labels_from(&selector)).await;
+        let pods = listed.map_err(|error| Error::ReadTarget(Box::new(error), deployment.name_any()))?.items;
+        let own = |pod: &&Pod| sets.iter().any(|set| is_owned(*pod, set));
+        Ok(pods.iter().filter(own).any(rollout::is_unschedulable))
     }
 
     async fn revisions(&self, deployment: &Deployment, containers: &[&str]) -> Result<Vec<Revision>, Error> {
@@ -72,6 +108,11 @@ fn set(set: &ReplicaSet, containers: &[&str]) -> Set {
         wanted: set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
         present: set.status.as_ref().map_or(0, |status| status.replicas),
         ready: set.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default(),
+        available: set.status.as_ref().and_then(|status| status.available_replicas).unwrap_or_default(),
+        created: set.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        labels: set.labels().clone(),
+        annotations: set.annotations().clone(),
+        relabelled_by: rollout::relabelled_by(set),
         manifest: json!({
             "metadata": { "name": set.name_any(), "labels": labels, "annotations": gate_of(set) },
             "spec": set.spec,

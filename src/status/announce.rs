@@ -1,7 +1,7 @@
 //! Kubernetes Events that follow from facts, once they are on record.
 
 use crate::api::MigrationRunStatus;
-use crate::api::status::TargetState;
+use crate::api::status::{RollbackState, TargetState, TargetStatus};
 use crate::decide::Fact;
 
 /// An Event to write about a run.
@@ -39,6 +39,14 @@ fn announcement(fact: &Fact, before: &MigrationRunStatus, after: &MigrationRunSt
         }
         Fact::Clean(_) => Some(say(false, "Clean", summary())),
         Fact::RetryTaken(taken) => Some(say(false, "RetryTaken", format!("token {}: {}", taken.token, taken.result))),
+        Fact::RollbackTaken(taken) => {
+            Some(say(false, "RollbackTaken", format!("token {}: {}", taken.token, taken.result)))
+        }
+        Fact::RolledBack(record) => {
+            let names: Vec<&str> = record.targets.iter().map(|target| target.name.as_str()).collect();
+            let note = format!("going back from this release on {}: {}", names.join(", "), record.reason);
+            Some(say(true, "RollingBack", note))
+        }
         _ => None,
     }
 }
@@ -52,6 +60,10 @@ pub fn of_targets(run: &str, before: &MigrationRunStatus, after: &MigrationRunSt
         let message = now.message.as_deref().unwrap_or_default();
         let summary = after.summary.as_deref().unwrap_or_default();
         let said = match now.state {
+            _ if then.and_then(way_back) != way_back(now) && way_back(now).is_some() => {
+                let (warning, reason, note) = way_back(now)?;
+                say(warning, reason, format!("MigrationRun {run}: {note}"))
+            }
             _ if same => return None,
             TargetState::Held => {
                 say(true, "Held", format!("Held since {}: {message}. MigrationRun {run}: {summary}", now.since.0))
@@ -64,6 +76,20 @@ pub fn of_targets(run: &str, before: &MigrationRunStatus, after: &MigrationRunSt
         Some((now.name.clone(), said))
     });
     told.collect()
+}
+
+/// What a rollback on record has come to. One that is only planned is no news.
+fn way_back(target: &TargetStatus) -> Option<(bool, &'static str, String)> {
+    let rollback = target.rollback.as_ref()?;
+    let to = rollback.to.join(", ");
+    let message = rollback.message.clone().unwrap_or_default();
+    Some(match rollback.state {
+        RollbackState::Planned | RollbackState::Impossible => return None,
+        RollbackState::UnderWay => (true, "RollingBack", format!("going back from {} to {to}", target.image)),
+        RollbackState::Done => (false, "RolledBack", format!("back from {} to {to}", target.image)),
+        RollbackState::Failed => (true, "RollbackFailed", message),
+        RollbackState::Contested => (true, "Contested", message),
+    })
 }
 
 fn say(warning: bool, reason: &str, note: String) -> Announcement {

@@ -22,8 +22,10 @@ pub fn fold(status: &mut MigrationRunStatus, observed: &Observed, facts: &[Fact]
         waiting.since = before.since;
     }
     forget(&mut status.attempts);
-    let surplus = status.retries.len().saturating_sub(TOKENS_KEPT);
-    status.retries.drain(..surplus);
+    for taken in [&mut status.retries, &mut status.rollbacks] {
+        let surplus = taken.len().saturating_sub(TOKENS_KEPT);
+        taken.drain(..surplus);
+    }
 }
 
 /// Drops the oldest attempts, but never the last one that has run: what the database is taken for rests on it.
@@ -95,6 +97,13 @@ fn mark(status: &mut MigrationRunStatus, observed: &Observed, fact: &Fact, appli
         Fact::RetryAt(at) => retry_at(status, *at, observed),
         Fact::Clean(clean) => status.clean = Some(clean.clone()),
         Fact::RetryTaken(taken) => status.retries.push(taken.clone()),
+        Fact::RollbackTaken(taken) => status.rollbacks.push(taken.clone()),
+        Fact::RolledBack(record) => status.rollback = Some(record.clone()),
+        Fact::RollbackLifted => {
+            if let Some(rollback) = &mut status.rollback {
+                rollback.lifted = true;
+            }
+        }
         Fact::Targets(targets) => {
             status.targets.clone_from(targets);
             let gate = GateStatus { enforcement: observed.enforcement };

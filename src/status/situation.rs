@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::api::MigrationRunStatus;
-use crate::api::conditions::{FINISHED, GATE_OPEN, READY, RECONCILING, STALLED, SUCCEEDED, condition, merge};
+use crate::api::conditions::{
+    FINISHED, GATE_OPEN, READY, RECONCILING, ROLLED_BACK, STALLED, SUCCEEDED, condition, merge,
+};
 use crate::api::labels;
-use crate::api::status::Failure;
+use crate::api::status::{Failure, RollbackRecord, RollbackState, TargetRollback};
 use crate::decide::Observed;
 
-/// Where a run is, one of five: the table of conditions has a row for each.
+/// Where a run is, one of seven: the table of conditions has a row for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Situation {
     /// Something goes on, or is awaited that comes by itself.
@@ -22,6 +24,10 @@ pub enum Situation {
     Opening,
     /// The database is clean with this release, and the gate is open.
     Clean,
+    /// The pods of this release are replaced by those of the one before.
+    RollingBack,
+    /// They were, as far as that was possible.
+    RolledBack,
 }
 
 /// The run's situation.
@@ -29,6 +35,10 @@ pub enum Situation {
 pub fn of(status: &MigrationRunStatus, suspended: bool) -> Situation {
     if status.active_attempt().is_some() {
         Situation::Working
+    } else if status.is_rolling_back() {
+        Situation::RollingBack
+    } else if status.rolled_back().is_some() {
+        Situation::RolledBack
     } else if status.is_clean() && status.is_gate_open() {
         Situation::Clean
     } else if status.is_clean() && !suspended {
@@ -59,6 +69,7 @@ fn words(status: &MigrationRunStatus, situation: Situation, now: Timestamp) -> (
             ("Suspended", "Suspended".into(), "Suspended: nothing new starts until spec.suspend is false.".into())
         }
         Situation::Stalled => stalled(status),
+        Situation::RollingBack | Situation::RolledBack => rolled_back(status),
         Situation::Clean => {
             let image = status.clean.as_ref().map_or("the release", |clean| clean.image.as_str());
             ("Succeeded", "Clean".into(), format!("The database is clean with {image}."))
@@ -141,11 +152,11 @@ fn conditions(
     let set =
         |kind: &str, value: Option<bool>| condition(kind, value, reason, summary, status.observed_generation, &now);
     let mut wanted = match situation {
-        Situation::Working | Situation::Opening => {
+        Situation::Working | Situation::Opening | Situation::RollingBack => {
             vec![set(READY, None), set(RECONCILING, Some(true)), set(SUCCEEDED, None), set(FINISHED, Some(false))]
         }
         Situation::Suspended => vec![set(READY, Some(false)), set(SUCCEEDED, None), set(FINISHED, Some(false))],
-        Situation::Stalled => vec![
+        Situation::Stalled | Situation::RolledBack => vec![
             set(READY, Some(false)),
             set(STALLED, Some(true)),
             set(SUCCEEDED, Some(false)),
@@ -154,7 +165,50 @@ fn conditions(
         Situation::Clean => vec![set(READY, Some(true)), set(SUCCEEDED, Some(true)), set(FINISHED, Some(true))],
     };
     wanted.extend(gate(status, &now));
+    wanted.extend(status.rolled_back().map(|_| {
+        let (done, reason, message) = way_back(status);
+        condition(ROLLED_BACK, Some(done), reason, &message, status.observed_generation, &now)
+    }));
     wanted
+}
+
+/// Whether all targets have gone back; if not, what keeps them.
+fn way_back(status: &MigrationRunStatus) -> (bool, &'static str, String) {
+    use RollbackState::{Contested, Done, Failed, Impossible, Planned, UnderWay};
+    let found = |states: &[RollbackState]| {
+        let told = status.targets.iter().filter_map(|target| Some((&target.name, target.rollback.as_ref()?)));
+        let told = told.filter(|(_, rollback)| states.contains(&rollback.state)).map(said);
+        Some(told.collect::<Vec<_>>().join("; ")).filter(|told| !told.is_empty())
+    };
+    let order = [
+        (&[Failed][..], false, "RollbackFailed"),
+        (&[Contested], false, "Contested"),
+        (&[Impossible], false, "NoWayBack"),
+        (&[Planned, UnderWay], false, "RollingBack"),
+        (&[Done], true, "RolledBack"),
+    ];
+    let first = order.into_iter().find_map(|(states, done, reason)| Some((done, reason, found(states)?)));
+    first.unwrap_or_else(|| (true, "RolledBack", "No target runs this release.".to_owned()))
+}
+
+fn said((name, rollback): (&String, &TargetRollback)) -> String {
+    let to = rollback.to.join(", ");
+    match &rollback.message {
+        Some(message) => format!("Deployment {name}: {message}"),
+        None if rollback.state == RollbackState::Done => format!("Deployment {name} is back at {to}"),
+        None => format!("Deployment {name} goes back to {to}"),
+    }
+}
+
+fn rolled_back(status: &MigrationRunStatus) -> (&'static str, String, String) {
+    let (_, reason, message) = way_back(status);
+    let image = status.release.as_ref().map_or("This release", |release| release.image.as_str());
+    let why = status.rolled_back().map_or("", |record: &RollbackRecord| record.reason.as_str());
+    if reason == "RollingBack" {
+        return ("RollingBack", reason.into(), format!("{image} is rolled back, {why}. {message}."));
+    }
+    let way = "A fix is another image; sluice.dev/retry with a new token lets this one go again.";
+    ("RolledBack", reason.into(), format!("{image} was rolled back, {why}. {message}. {way}"))
 }
 
 /// Whether the targets are let go; absent where there are none.

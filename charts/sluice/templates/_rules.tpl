@@ -24,10 +24,11 @@ holds both equal. There is no wildcard and nothing on Secrets: Jobs read the dat
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, patch]
-# What is held has no ReplicaSet that could be started; what served is created again where it is gone.
+# What is held has no ReplicaSet that could be started; what served is created again where it is gone; what is rolled back is
+# taken out of its Deployment's sight.
 - apiGroups: [apps]
   resources: [replicasets]
-  verbs: [list, create, delete]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [controllerrevisions]
   verbs: [list, create, delete]

@@ -11,7 +11,7 @@ use crate::decide::observed::{DeploymentSeen, Fence, TargetSeen};
 use crate::gate::{Container, Workload};
 
 /// A gated Deployment whose template has this image, and what is approved on it.
-fn deployment(image: &str, approved: &[&str]) -> DeploymentSeen {
+pub fn deployment(image: &str, approved: &[&str]) -> DeploymentSeen {
     let held = !approved.contains(&image);
     let mut annotations = BTreeMap::from([(labels::APPROVED_IMAGES.to_owned(), approved.join("\n"))]);
     if held {
@@ -27,11 +27,11 @@ fn deployment(image: &str, approved: &[&str]) -> DeploymentSeen {
     DeploymentSeen { fence: Fence::default(), workload, running: Vec::new() }
 }
 
-fn target(name: &str, deployment: Option<DeploymentSeen>) -> TargetSeen {
+pub fn target(name: &str, deployment: Option<DeploymentSeen>) -> TargetSeen {
     TargetSeen { name: name.into(), image: "shop:1".into(), deployment, required: true, ..TargetSeen::default() }
 }
 
-fn with_targets(mut seen: Observed, targets: Vec<TargetSeen>) -> Observed {
+pub fn with_targets(mut seen: Observed, targets: Vec<TargetSeen>) -> Observed {
     let mut spec = (*seen.spec).clone();
     spec.targets = Some(targets.iter().map(|t| Target { name: t.name.clone(), ..Target::default() }).collect());
     (seen.spec, seen.targets, seen.lock) = (Arc::new(spec), targets, Lock::Free);

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::*;
 use crate::api::names;
 use crate::api::release::{inputs_digest, release_digest};
-use crate::api::status::{Attempt, CleanRecord, Failure, ReleaseRecord, RetryTaken, StepRecord, Waiting};
+use crate::api::status::{Attempt, CleanRecord, Failure, ReleaseRecord, StepRecord, TokenTaken, Waiting};
 
 fn any_time() -> impl Strategy<Value = Timestamp> {
     prop_oneof![
@@ -86,7 +86,7 @@ fn any_status() -> impl Strategy<Value = MigrationRunStatus> {
             attempts,
             next_attempt_at: next.map(Time),
             waiting: waits.then_some(waiting),
-            retries: vec![RetryTaken { token, at, by: None, result: "Accepted".into() }],
+            retries: vec![TokenTaken { token, at, by: None, result: "Accepted".into() }],
             ..MigrationRunStatus::default()
         }
     })

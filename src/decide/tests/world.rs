@@ -91,7 +91,7 @@ impl World {
             Effect::AcquireLock { .. } => self.locked = true,
             Effect::ReleaseLock(_) => self.locked = false,
             // The runs of this world have no targets.
-            Effect::ApproveImages { .. } => return Err(()),
+            Effect::ApproveImages { .. } | Effect::RevokeImages { .. } => return Err(()),
             Effect::CreateMigrateJob { name, .. } | Effect::CreateCheckJob { name, .. } => {
                 let suspended = matches!(effect, Effect::CreateMigrateJob { .. });
                 self.created += 1;

@@ -1,0 +1,281 @@
+//! Back to the last good release: the pods of a release that was rolled back go as those of the one before come.
+//!
+//! Its ReplicaSet is taken into *custody*: the labels by which the Deployment knows it leave it, its pods keep theirs. So the
+//! Deployment controller fills the release before to its full number at once, while what it no longer sees goes on serving behind
+//! the same Service, and is scaled down as the others become available. The Deployment's template is never touched. What is in
+//! custody is found by its label and says itself since when and for what, so that no step hangs on a run or on an operator.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::release::since;
+use super::upkeep::{Custody, Gated, Revision, Set, Upkeep, is_approved};
+use crate::api::labels;
+
+/// How long pods may find no room before others make it.
+pub const NO_ROOM: Duration = Duration::from_secs(30);
+
+/// What a rollback of a Deployment has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing of the release runs any more.
+    Done,
+    /// Pods are replaced; how far that is, in words.
+    UnderWay(String),
+    /// The release before did not become available in time; what was rolled back serves in full again, held.
+    Failed,
+    /// Somebody has taken a ReplicaSet out of custody: who, as far as the API tells. It is left alone.
+    Contested(Option<String>),
+    /// There is nothing to go back to, in words that say why.
+    Impossible(String),
+}
+
+/// How a rollback would go, or goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WayBack {
+    /// The images of the last good release, in its gated containers.
+    pub images: Vec<String>,
+    /// Pods that run beside those that are wanted, at most.
+    pub extra_pods: i32,
+    /// After how long it is given up.
+    pub deadline: Option<Duration>,
+    /// Whether all pods end before others start, since the Deployment's strategy is Recreate.
+    pub recreate: bool,
+}
+
+/// What to write now; nothing where nothing is rolled back, or its pods are waited for.
+#[must_use]
+pub fn go_on(gated: &Gated) -> Vec<Upkeep> {
+    let taken = take(gated);
+    if taken.is_empty() { drain(gated) } else { taken }
+}
+
+/// When to look again, though nothing that is watched has changed.
+#[must_use]
+pub fn look_again(gated: &Gated) -> Option<Duration> {
+    let begun = begun(gated)?;
+    let passed = since(begun, gated.now);
+    let room = NO_ROOM.saturating_sub(since(stepped(gated).unwrap_or(begun), gated.now));
+    let deadline = gated.deadline.map(|deadline| deadline.saturating_sub(passed));
+    let next = deadline.into_iter().chain([room]).filter(|left| !left.is_zero()).min();
+    Some(next.unwrap_or(NO_ROOM).max(Duration::from_secs(1)))
+}
+
+/// How far the rollback of `image` is.
+#[must_use]
+pub fn progress(gated: &Gated, image: &str) -> Progress {
+    let own: Vec<&Set> = bad(gated).filter(|set| set.release.contains(image)).collect();
+    if let Some(set) = own.iter().find(|set| is_contested(gated, set)) {
+        return Progress::Contested(set.relabelled_by.clone());
+    }
+    if own.iter().any(|set| has_failed(gated, set)) {
+        return Progress::Failed;
+    }
+    let way = way_back(gated, image);
+    match way {
+        Err(why) if !own.is_empty() => Progress::Impossible(why),
+        _ if own.is_empty() && gated.custody.iter().all(|set| !set.release.contains(image)) => Progress::Done,
+        _ => Progress::UnderWay(under_way(gated)),
+    }
+}
+
+fn under_way(gated: &Gated) -> String {
+    let left: i32 = gated.custody.iter().map(|set| set.present).sum();
+    let room = if gated.no_room { "; its pods find no room, so others make it, one step every 30 s" } else { "" };
+    format!(
+        "{} of {} pods of the release before are available, {left} others are left{room}",
+        available(gated),
+        gated.wanted
+    )
+}
+
+/// How a rollback of `image` would go.
+///
+/// # Errors
+/// In words, where there is no way back.
+pub fn way_back(gated: &Gated, image: &str) -> Result<WayBack, String> {
+    let good = last_good(gated, |release| !release.contains(&image.to_owned())).ok_or_else(|| {
+        format!("no release before {image} is known to have been complete, so there is nothing better to serve")
+    })?;
+    if gated.selected_by.is_none() {
+        return Err(
+            "its selector would still know a ReplicaSet without its labels: write it with matchLabels".to_owned()
+        );
+    }
+    Ok(WayBack {
+        images: good.release.iter().cloned().collect(),
+        extra_pods: if gated.recreate { 0 } else { gated.wanted },
+        deadline: gated.deadline,
+        recreate: gated.recreate,
+    })
+}
+
+/// The newest release that was complete, is approved, and passes `fits`.
+fn last_good(gated: &Gated, fits: impl Fn(&std::collections::BTreeSet<String>) -> bool) -> Option<&Revision> {
+    let approved = gated.workload.approved();
+    let revoked =
+        |release: &std::collections::BTreeSet<String>| gated.revoked.iter().any(|each| release.contains(&each.image));
+    gated.revisions.iter().find(|kept| {
+        kept.fits && is_approved(&kept.release, &approved) && !revoked(&kept.release) && fits(&kept.release)
+    })
+}
+
+/// The Deployment's own ReplicaSets of releases that were rolled back and are not approved again, with pods.
+fn bad(gated: &Gated) -> impl Iterator<Item = &Set> {
+    let approved = gated.workload.approved();
+    let active = gated.sets.iter().filter(|set| set.wanted > 0 || set.present > 0);
+    active.filter(move |set| is_revoked(gated, set) && !is_approved(&set.release, &approved))
+}
+
+/// Whether a release was rolled back.
+#[must_use]
+pub fn is_revoked(gated: &Gated, set: &Set) -> bool {
+    why(gated, set).is_some()
+}
+
+/// By what a release was rolled back.
+fn why<'a>(gated: &'a Gated, set: &Set) -> Option<&'a str> {
+    gated.revoked.iter().find(|each| set.release.contains(&each.image)).map(|each| each.why.as_str())
+}
+
+fn marked(set: &Set, key: &str, why: Option<&str>) -> bool {
+    why.is_some() && set.annotations.get(key).map(String::as_str) == why
+}
+
+fn has_failed(gated: &Gated, set: &Set) -> bool {
+    marked(set, labels::CUSTODY_FAILED, why(gated, set))
+}
+
+/// Its labels are back, and it was not Sluice that gave them back.
+fn is_contested(gated: &Gated, set: &Set) -> bool {
+    marked(set, labels::CUSTODY_FOR, why(gated, set)) && !has_failed(gated, set)
+}
+
+/// Takes what is bad into custody, all of it in a row: the controller would grow one that is left. The template's own comes
+/// last. Before it, the release to go back to is made what the controller fills: it is there, and the newest without pods.
+fn take(gated: &Gated) -> Vec<Upkeep> {
+    let mut bad: Vec<&Set> = bad(gated).filter(|set| !has_failed(gated, set) && !is_contested(gated, set)).collect();
+    let (Some(selected_by), false, true) = (&gated.selected_by, bad.is_empty(), gated.workload.is_held()) else {
+        return Vec::new();
+    };
+    let Some(good) = last_good(gated, |_| true) else { return Vec::new() };
+    let Some(set) = gated.sets.iter().find(|set| Some(set.fence.name.as_str()) == good.name()) else {
+        return vec![Upkeep::RestoreReplicaSet { manifest: good.manifest.clone(), replicas: 0 }];
+    };
+    let newer = gated.sets.iter().filter(|other| other.wanted == 0 && other.present == 0 && other.fence != set.fence);
+    let newer = newer.filter(|other| other.created >= set.created);
+    let mut writes: Vec<Upkeep> = newer.map(|other| Upkeep::DeleteReplicaSet(other.fence.clone())).collect();
+    bad.sort_by_key(|set| is_of_template(gated, set));
+    writes.extend(bad.into_iter().map(|set| {
+        let mut custody = Custody::of(set);
+        custody.labels.retain(|key, _| !selected_by.contains(key));
+        custody.labels.insert(labels::CUSTODY.to_owned(), crate::api::names::label(&gated.fence.name));
+        custody.annotations.insert(labels::CUSTODY_SINCE.to_owned(), gated.now.to_string());
+        custody.annotations.insert(labels::CUSTODY_FOR.to_owned(), why(gated, set).unwrap_or_default().to_owned());
+        custody.annotations.remove(labels::CUSTODY_STEP);
+        if gated.recreate {
+            custody.replicas = 0;
+        }
+        Upkeep::TakeCustody(Box::new(custody))
+    }));
+    writes
+}
+
+fn is_of_template(gated: &Gated, set: &Set) -> bool {
+    gated.workload.gated_images().into_iter().eq(set.release.iter().map(String::as_str))
+}
+
+/// Scales what is in custody down as other pods become available, deletes what has none left, and gives back what there is
+/// nothing better than.
+fn drain(gated: &Gated) -> Vec<Upkeep> {
+    let empty = |set: &&Set| set.wanted == 0 && set.present == 0;
+    let mut writes: Vec<Upkeep> =
+        gated.custody.iter().filter(empty).map(|set| Upkeep::DeleteReplicaSet(set.fence.clone())).collect();
+    let serving: i32 = gated.custody.iter().map(|set| set.wanted).sum();
+    let needed = gated.wanted.saturating_sub(available(gated)).max(0);
+    if serving > needed {
+        writes.extend(lower(gated, serving - needed, None));
+    } else if serving > 0 && has_run_out(gated) {
+        writes.extend(give_back(gated));
+    } else if serving > 0 && gated.no_room && waited_for_room(gated) {
+        writes.extend(lower(gated, gated.max_unavailable.max(1), Some(gated.now)));
+    }
+    writes
+}
+
+/// Takes so many pods off what is in custody, the template's own last.
+fn lower(gated: &Gated, by: i32, step: Option<Timestamp>) -> Vec<Upkeep> {
+    let mut sets: Vec<&Set> = gated.custody.iter().filter(|set| set.wanted > 0).collect();
+    sets.sort_by_key(|set| is_of_template(gated, set));
+    let mut left = by;
+    let mut writes = Vec::new();
+    for set in sets {
+        let off = left.min(set.wanted);
+        if off == 0 {
+            break;
+        }
+        left -= off;
+        let mut custody = Custody::of(set);
+        custody.replicas = set.wanted - off;
+        if let Some(step) = step {
+            custody.annotations.insert(labels::CUSTODY_STEP.to_owned(), step.to_string());
+        }
+        writes.push(Upkeep::ScaleCustody(Box::new(custody)));
+    }
+    writes
+}
+
+/// Whether the release before has had its time, and fewer of its pods are available than the Deployment bears.
+fn has_run_out(gated: &Gated) -> bool {
+    let over = |(begun, deadline): (Timestamp, Duration)| since(begun, gated.now) >= deadline;
+    let bearable = gated.wanted.saturating_sub(gated.max_unavailable);
+    gated.workload.is_held()
+        && begun(gated).zip(gated.deadline).is_some_and(over)
+        && available(gated) < bearable
+        && gated.sets.iter().all(|set| !has_failed(gated, set))
+}
+
+/// One of those in custody serves in full again: the template's own, or else the first.
+fn give_back(gated: &Gated) -> Option<Upkeep> {
+    let held = gated.custody.iter().filter(|set| is_revoked(gated, set) && set.wanted > 0);
+    let set = held.max_by_key(|set| is_of_template(gated, set))?;
+    let mut custody = Custody::of(set);
+    custody.labels.remove(labels::CUSTODY);
+    let pods = gated.selected_by.iter().flatten().filter_map(|key| {
+        let value = set.manifest.pointer("/spec/template/metadata/labels")?.get(key)?.as_str()?;
+        Some((key.clone(), value.to_owned()))
+    });
+    custody.labels.extend(pods);
+    custody.annotations.insert(labels::CUSTODY_FAILED.to_owned(), why(gated, set).unwrap_or_default().to_owned());
+    custody.replicas = gated.wanted;
+    Some(Upkeep::GiveBack(Box::new(custody)))
+}
+
+fn available(gated: &Gated) -> i32 {
+    gated.sets.iter().map(|set| set.available).sum()
+}
+
+fn waited_for_room(gated: &Gated) -> bool {
+    let last = stepped(gated).or_else(|| begun(gated));
+    last.is_some_and(|last| since(last, gated.now) >= NO_ROOM)
+}
+
+/// Since when something is in custody.
+fn begun(gated: &Gated) -> Option<Timestamp> {
+    times(gated, labels::CUSTODY_SINCE).min()
+}
+
+/// When room was made last.
+fn stepped(gated: &Gated) -> Option<Timestamp> {
+    times(gated, labels::CUSTODY_STEP).max()
+}
+
+/// What cannot be read as a time is taken for now: it was not Sluice that wrote it, and nothing is given up early.
+fn times<'a>(gated: &'a Gated, key: &'static str) -> impl Iterator<Item = Timestamp> + 'a {
+    let written = gated.custody.iter().filter_map(move |set| set.annotations.get(key));
+    written.map(|text| text.parse().unwrap_or(gated.now))
+}
+
+#[cfg(test)]
+mod tests;
