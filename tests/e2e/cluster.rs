@@ -43,15 +43,21 @@ pub fn kubectl(args: &[&str]) -> String {
 }
 
 pub fn apply(namespace: &str, manifest: &serde_json::Value) {
+    let (succeeded, text) = try_send(&["-n", namespace, "apply", "-f", "-"], manifest);
+    assert!(succeeded, "kubectl apply of {manifest}: {text}");
+}
+
+/// Runs kubectl with a manifest on its stdin; what it printed, and whether it succeeded.
+pub fn try_send(args: &[&str], manifest: &serde_json::Value) -> (bool, String) {
     use std::io::Write;
-    let mut child = Command::new("kubectl")
-        .args(["-n", namespace, "apply", "-f", "-"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("kubectl is on the PATH");
+    use std::process::Stdio;
+    let mut command = Command::new("kubectl");
+    let piped = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().expect("kubectl is on the PATH");
     child.stdin.take().unwrap().write_all(manifest.to_string().as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success(), "kubectl apply of {manifest}");
+    let output = child.wait_with_output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), text)
 }
 
 /// Starts the shared database server, once.

@@ -1,55 +1,13 @@
 //! The gate: no pod of a release before its database is clean, while the release before it serves.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment};
-use kube::Client;
 use serde_json::{Value, json};
 use sluice::api::MigrationRunStatus;
 use sluice::api::status::TargetState;
 
-use crate::cluster::{self, alone, scale_operator, undisturbed};
+use crate::cluster::{self, undisturbed};
+use crate::customers::Customers;
 use crate::world::{World, condition, failure};
-
-/// Asks the Service without a pause, as the shop's customers would, and counts the answers by release.
-struct Customers {
-    stop: Arc<AtomicBool>,
-    answers: tokio::task::JoinHandle<BTreeMap<String, usize>>,
-}
-
-impl Customers {
-    fn ask(client: Client, namespace: &str) -> Self {
-        let path = format!("/api/v1/namespaces/{namespace}/services/shop:80/proxy/");
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let answers = tokio::spawn(async move {
-            let mut answers = BTreeMap::new();
-            while !stopped.load(Ordering::Relaxed) {
-                let request = http::Request::get(&path).body(Vec::new()).unwrap();
-                let answer = match client.request_text(request).await {
-                    Ok(text) => release_of(&text),
-                    Err(error) => format!("no answer: {error}"),
-                };
-                *answers.entry(answer).or_default() += 1;
-            }
-            answers
-        });
-        Self { stop, answers }
-    }
-
-    /// How often which release has answered.
-    async fn leave(self) -> BTreeMap<String, usize> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.answers.await.unwrap()
-    }
-}
-
-fn release_of(answer: &str) -> String {
-    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
-    answer["release"].as_str().unwrap_or("not understood").to_owned()
-}
 
 /// The shop's own Deployment and Service, gated, with the image of a release.
 fn serve(world: &World, release: &str) {
@@ -98,14 +56,14 @@ fn images_that_run(world: &World, app: &str) -> Vec<String> {
     images
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_release_comes_through_when_its_database_is_clean_and_is_held_when_it_is_not() {
     let _operator = undisturbed().await;
     let world = World::with_database("gate").await;
     release(&world, "1.0");
     world.clean("shop").await;
     rolled_out(&world, "shop", "localhost/shop:1.0").await;
-    let customers = Customers::ask(world.client.clone(), &world.namespace);
+    let customers = Customers::ask(world.client.clone(), &world.namespace, "shop");
 
     release(&world, "1.1");
     rolled_out(&world, "shop", "localhost/shop:1.1").await;
@@ -130,7 +88,7 @@ async fn a_release_comes_through_when_its_database_is_clean_and_is_held_when_it_
     cluster::sql("gate", "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL");
     release(&world, "1.4");
     rolled_out(&world, "shop", "localhost/shop:1.4").await;
-    let answers = customers.leave().await;
+    let answers = customers.heard();
     let served: Vec<&str> = answers.keys().map(String::as_str).collect();
     assert_eq!(served, ["1.0", "1.1", "1.4"], "{answers:?}");
 }
@@ -290,22 +248,6 @@ async fn what_served_comes_back_where_its_replica_set_is_gone_and_what_is_held_d
         }
         served_by(&world, BUSYBOX).await;
     }
-}
-
-#[tokio::test]
-async fn without_an_operator_a_release_waits_and_with_one_again_it_comes_through() {
-    let _operator = alone().await;
-    let world = serving("gate-absent").await;
-    scale_operator(0).await;
-    world.script("app", "true", next());
-    put(&world, "app", SHOP, json!({}));
-    world.kubectl(&["delete", "pods", "-l", "app=app", "--wait=true"]);
-    served_by(&world, BUSYBOX).await;
-    let (resumed, _) = world.try_kubectl(&["rollout", "resume", "deployment/app"]);
-    assert!(resumed, "it is answered, and without effect");
-    served_by(&world, BUSYBOX).await;
-    scale_operator(1).await;
-    rolled_out(&world, "app", SHOP).await;
 }
 
 #[tokio::test]

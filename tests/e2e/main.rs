@@ -6,14 +6,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod cluster;
+mod customers;
 mod deletion;
 mod failures;
 mod gate;
+mod holds;
 mod interrupted;
 mod leaks;
 mod operator;
 mod queue;
 mod release;
+mod releases;
+mod scene;
 mod start;
 mod ways_on;
 mod world;

@@ -16,8 +16,9 @@ use sluice::api::{MigrationRun, MigrationRunStatus};
 use crate::cluster;
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
+#[derive(Clone)]
 pub struct World {
     pub client: Client,
     pub namespace: String,
@@ -193,8 +194,8 @@ impl World {
         self.kubectl(&["annotate", "--overwrite", "mrun", name, &format!("sluice.dev/retry={token}")]);
     }
 
-    fn all_there_is(&self) -> String {
-        let list = self.try_kubectl(&["get", "mrun,jobs,pods,events", "-o", "wide"]).1;
+    pub fn all_there_is(&self) -> String {
+        let list = self.try_kubectl(&["get", "mrun,deployments,replicasets,jobs,pods,events", "-o", "wide"]).1;
         let log = cluster::try_kubectl(&["-n", cluster::OPERATOR, "logs", "deployment/sluice", "--tail=15"]).1;
         format!("{list}\n--- the operator's log\n{log}")
     }
