@@ -153,18 +153,18 @@ fn is_contested(gated: &Gated, set: &Set) -> bool {
 }
 
 /// Takes what is bad into custody, all of it in a row: the controller would grow one that is left. The template's own comes
-/// last. Before it, the release to go back to is made what the controller fills: it is there, and the newest without pods.
+/// last. Before it goes what the controller would fill instead of the release to go back to: the newest without pods.
 fn take(gated: &Gated) -> Vec<Upkeep> {
     let mut bad: Vec<&Set> = bad(gated).filter(|set| !has_failed(gated, set) && !is_contested(gated, set)).collect();
     let (Some(selected_by), false, true) = (&gated.selected_by, bad.is_empty(), gated.workload.is_held()) else {
         return Vec::new();
     };
     let Some(good) = last_good(gated, |_| true) else { return Vec::new() };
-    let Some(set) = gated.sets.iter().find(|set| Some(set.fence.name.as_str()) == good.name()) else {
-        return vec![Upkeep::RestoreReplicaSet { manifest: good.manifest.clone(), replicas: 0 }];
-    };
-    let newer = gated.sets.iter().filter(|other| other.wanted == 0 && other.present == 0 && other.fence != set.fence);
-    let newer = newer.filter(|other| other.created >= set.created);
+    // Where it is gone it is created again when the others are out of sight: beside them the controller would empty it, and with
+    // a history of none delete it.
+    let set = gated.sets.iter().find(|set| Some(set.fence.name.as_str()) == good.name());
+    let others = gated.sets.iter().filter(|other| other.wanted == 0 && other.present == 0);
+    let newer = others.filter(|other| set.is_none_or(|set| other.fence != set.fence && other.created >= set.created));
     let mut writes: Vec<Upkeep> = newer.map(|other| Upkeep::DeleteReplicaSet(other.fence.clone())).collect();
     bad.sort_by_key(|set| is_of_template(gated, set));
     writes.extend(bad.into_iter().map(|set| {

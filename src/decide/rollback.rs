@@ -38,7 +38,8 @@ fn refusal(observed: &Observed) -> Option<String> {
         return Some("NotAllowed: spec.rollback.mode is Never".to_owned());
     }
     if observed.status.rolled_back().is_some() {
-        return Some("NothingToRollBack: this release is rolled back already".to_owned());
+        let settled = !may_go_on(observed);
+        return settled.then(|| "NothingToRollBack: this release is rolled back already".to_owned());
     }
     let concerned: Vec<&TargetSeen> = observed.targets.iter().filter(|target| is_let_go(target)).collect();
     if concerned.is_empty() {
@@ -49,6 +50,12 @@ fn refusal(observed: &Observed) -> Option<String> {
         Some(Err(why)) => Some(format!("NoWayBack: Deployment {}: {why}", target.name)),
         None => Some(format!("NoWayBack: Deployment {} could not be looked at; ask again", target.name)),
     })
+}
+
+/// Whether a rollback on record has come to nothing somewhere: another wish is another try.
+fn may_go_on(observed: &Observed) -> bool {
+    let stuck = |progress: &Progress| matches!(progress, Progress::Failed | Progress::Contested(_));
+    observed.targets.iter().any(|target| target.progress.as_ref().is_some_and(stuck))
 }
 
 fn nothing(observed: &Observed) -> String {
@@ -93,14 +100,17 @@ fn is_breaking(observed: &Observed) -> bool {
 
 fn record(observed: &Observed, token: &str, reason: String) -> Fact {
     let generation = observed.status.release.as_ref().map_or(observed.run.generation, |release| release.generation);
-    let targets = observed.targets.iter().filter(|target| is_let_go(target));
+    let let_go = observed.targets.iter().filter(|target| is_let_go(target));
+    let let_go = let_go.map(|target| RolledBack { name: target.name.clone(), image: target.image.clone() });
+    // At another try nothing is approved any more.
+    let before = observed.status.rolled_back().map(|before| before.targets.clone()).unwrap_or_default();
     Fact::RolledBack(RollbackRecord {
         generation,
         id: format!("{}/{generation}/{token}", observed.run.name),
         reason,
         at: Time(observed.now),
         lifted: false,
-        targets: targets.map(|target| RolledBack { name: target.name.clone(), image: target.image.clone() }).collect(),
+        targets: before.into_iter().chain(let_go).collect(),
     })
 }
 

@@ -17,6 +17,7 @@ mod operator;
 mod queue;
 mod release;
 mod releases;
+mod rollback;
 mod scene;
 mod start;
 mod ways_on;

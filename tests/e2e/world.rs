@@ -209,6 +209,11 @@ pub fn condition(status: &MigrationRunStatus, kind: &str) -> String {
         .map_or_else(String::new, |condition| condition.status.clone())
 }
 
+pub fn reason(status: &MigrationRunStatus, kind: &str) -> String {
+    let condition = status.conditions.iter().find(|condition| condition.type_ == kind);
+    condition.map(|condition| condition.reason.clone()).unwrap_or_default()
+}
+
 /// Class and reason of the run's failure.
 pub fn failure(status: &MigrationRunStatus) -> (String, String) {
     let failure = status.failure.clone().unwrap_or_default();

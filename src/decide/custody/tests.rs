@@ -100,7 +100,9 @@ fn what_is_bad_is_taken_when_there_is_something_to_go_back_to() {
     let full = || vec![set("a", 0, 0, 1), set("b", 3, 3, 2)];
     assert_eq!(says(&gated(full(), vec![])), "take b 3", "after a full rollout");
     assert_eq!(says(&gated(vec![set("a", 2, 2, 1), set("b", 1, 0, 2)], vec![])), "take b 1", "in its middle");
-    assert_eq!(says(&gated(vec![set("b", 3, 3, 2)], vec![])), "restore a 0", "the one before was cleaned up");
+    assert_eq!(says(&gated(vec![set("b", 3, 3, 2)], vec![])), "take b 3", "the one before was cleaned up");
+    let old = gated(vec![set("b", 3, 3, 2), set("old", 0, 0, 0)], vec![]);
+    assert_eq!(says(&old), "delete old, take b 3", "and one that is older would be filled in its place");
     assert_eq!(says(&gated(vec![set("a", 3, 3, 1)], vec![])), "", "nothing of it runs");
     let mut none = gated(full(), vec![]);
     none.revisions.pop();

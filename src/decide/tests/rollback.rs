@@ -179,5 +179,9 @@ fn what_failed_or_is_contested_says_what_to_do() {
         let condition = seen.status.conditions.iter().find(|condition| condition.type_ == "RolledBack").unwrap();
         assert_eq!((condition.status.as_str(), condition.reason.as_str()), ("False", reason));
         assert!(seen.status.summary.as_deref().unwrap().contains("new token"), "{:?}", seen.status.summary);
+        seen.run.rollback = Some(("u".into(), None));
+        assert_eq!(says(&pass(&mut seen)), "RollbackTaken, RolledBack, Targets");
+        let again = seen.status.rollback.as_ref().unwrap();
+        assert_eq!((again.id.as_str(), again.targets.len()), ("shop/1/u", 1));
     }
 }
