@@ -475,9 +475,11 @@ impl MigrationRunStatus {
     #[must_use]
     pub fn is_rolling_back(&self) -> bool {
         use RollbackState::{Planned, UnderWay};
-        let goes_on =
-            |target: &TargetStatus| target.rollback.as_ref().is_some_and(|r| [Planned, UnderWay].contains(&r.state));
-        self.rolled_back().is_some() && self.targets.iter().any(goes_on)
+        let Some(record) = self.rolled_back() else { return false };
+        let concerned = self.targets.iter().filter(|target| record.targets.iter().any(|its| its.name == target.name));
+        // What has yet to be looked at is about to be replaced.
+        let mut states = concerned.map(|target| target.rollback.as_ref().map_or(Planned, |rollback| rollback.state));
+        states.any(|state| [Planned, UnderWay].contains(&state))
     }
 
     /// The rollback of the release being worked on, while no retry has lifted it.

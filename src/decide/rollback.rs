@@ -148,6 +148,7 @@ pub fn seen(observed: &Observed, target: &TargetSeen) -> Option<TargetRollback> 
         rollback.targets.iter().any(|each| each.name == target.name && each.image == target.image)
     });
     match (rolled_back, &target.progress) {
+        (true, Some(_)) if is_let_go(target) => Some(under_way(before, target, &Progress::UnderWay(BEGINS.to_owned()))),
         (true, Some(progress)) => Some(under_way(before, target, progress)),
         (true, None) => before,
         (false, _) if !is_let_go(target) => None,
@@ -193,6 +194,7 @@ fn under_way(before: Option<TargetRollback>, target: &TargetSeen, progress: &Pro
     }
 }
 
+const BEGINS: &str = "its image is taken off the list of approved ones";
 const FAILED: &str = "the release before did not become available in time: there is nothing better to serve than this one, which \
      serves in full again, held. See why its pods did not start, then ask again with a new token";
 

@@ -188,7 +188,10 @@ fn way_back(status: &MigrationRunStatus) -> (bool, &'static str, String) {
         (&[Done], true, "RolledBack"),
     ];
     let first = order.into_iter().find_map(|(states, done, reason)| Some((done, reason, found(states)?)));
-    first.unwrap_or_else(|| (true, "RolledBack", "No target runs this release.".to_owned()))
+    first.unwrap_or_else(|| match status.is_rolling_back() {
+        true => (false, "RollingBack", "Its targets are about to go back".to_owned()),
+        false => (true, "RolledBack", "No target of this run has it any more".to_owned()),
+    })
 }
 
 fn said((name, rollback): (&String, &TargetRollback)) -> String {

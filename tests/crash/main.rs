@@ -43,6 +43,13 @@ async fn a_target_is_let_go_whatever_happens_at_any_write() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_goes_back_whatever_happens_at_any_write() {
+    let kinds = [Kind::StopBefore, Kind::StopAfter, Kind::Unavailable, Kind::Conflict];
+    sweep(&[Story::RolledBack], &kinds, case::disturbed).await;
+    sweep(&[Story::RolledBack], &[Kind::Freeze], frozen::believer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_frozen_at_any_write_changes_nothing_when_it_thaws() {
     sweep(&[Story::Clean], &[Kind::Freeze], frozen::leader).await;
 }

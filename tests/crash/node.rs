@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::scene::RUN;
-use crate::story::Story;
+use crate::story::{Story, TARGET};
 
 /// What an attempt's pod is for, such as `migrate-1`.
 pub type Duty = String;
@@ -24,7 +24,7 @@ pub type Duty = String;
 /// The node of one namespace; ends with its value.
 pub struct Node {
     shared: Arc<Shared>,
-    task: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 struct Shared {
@@ -45,7 +45,8 @@ impl Node {
             pods: Mutex::default(),
             hurry: watch::Sender::new(false),
         });
-        Self { task: tokio::spawn(shared.clone().run()), shared }
+        let tasks = [tokio::spawn(shared.clone().run()), tokio::spawn(shared.clone().serve())];
+        Self { tasks, shared }
     }
 
     /// How many pods each duty has had.
@@ -61,7 +62,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -82,6 +83,24 @@ impl Shared {
             if known {
                 tokio::spawn(self.clone().live(pod));
             }
+        }
+    }
+
+    /// The Deployment's pods are ready as soon as they are there.
+    async fn serve(self: Arc<Self>) {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let its = watcher::Config::default().labels(&format!("app={TARGET}"));
+        let mut pods = pin!(watcher(api.clone(), its).default_backoff().applied_objects());
+        while let Some(pod) = pods.next().await {
+            let Ok(pod) = pod else { continue };
+            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+            if phase == Some("Running") || pod.metadata.deletion_timestamp.is_some() {
+                continue;
+            }
+            let ready =
+                json!({ "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }] } });
+            // One that is gone by then is of no use.
+            let _ = api.patch_status(&pod.name_any(), &PatchParams::default(), &Patch::Merge(ready)).await;
         }
     }
 

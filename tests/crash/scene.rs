@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
@@ -12,12 +12,13 @@ use kube::api::{ListParams, ObjectMeta, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use sluice::api::status::{AttemptOutcome, Failure};
 use sluice::api::{MigrationRun, MigrationRunStatus, labels, names};
 
 use crate::cluster::Cluster;
 use crate::node::{Duty, Node, duty};
-use crate::story::Story;
+use crate::story::{Story, TARGET};
 use crate::wire::LEADER_LEASE;
 
 /// The run's name.
@@ -44,6 +45,8 @@ pub struct Ending {
     pub budgets: BTreeSet<String>,
     /// The images that are approved, where there is a target.
     pub approved: Vec<String>,
+    /// The ReplicaSets: each by its image and how many pods it is to have.
+    pub sets: BTreeSet<(String, i32)>,
 }
 
 /// What a failure says.
@@ -83,11 +86,15 @@ impl Scene {
         if let Some(deployment) = story.deployment() {
             scene.api().create(&PostParams::default(), &deployment).await.unwrap();
         }
+        if story == Story::RolledBack {
+            scene.keep_releases().await;
+        }
         scene
     }
 
     pub async fn create_run(&self) {
-        let run = MigrationRun::new(RUN, self.story.spec(&self.namespace));
+        let mut run = MigrationRun::new(RUN, self.story.spec(&self.namespace));
+        run.metadata.annotations = self.story.wishes();
         self.api().create(&PostParams::default(), &run).await.unwrap();
     }
 
@@ -110,6 +117,30 @@ impl Scene {
         let finished = |run: Option<&MigrationRun>| run.is_some_and(|run| is_finished(&status(run)));
         await_condition(self.api::<MigrationRun>(), RUN, finished).await.unwrap();
         self.unlocked().await;
+        if self.story == Story::RolledBack {
+            // What serves is kept anew, as the newest.
+            let kept = |kept: Option<&ControllerRevision>| kept.is_some();
+            await_condition(self.api::<ControllerRevision>(), "shop-0-3", kept).await.unwrap();
+        }
+    }
+
+    /// Waits until the Deployment's release serves; it is on record as complete, and one before it.
+    async fn keep_releases(&self) {
+        let serves = |deployment: Option<&Deployment>| {
+            let status = deployment.and_then(|deployment| deployment.status.as_ref());
+            status.is_some_and(|status| status.available_replicas == Some(1))
+        };
+        await_condition(self.api::<Deployment>(), TARGET, serves).await.unwrap();
+        let deployment: Deployment = self.api().get(TARGET).await.unwrap();
+        let set = self.list::<ReplicaSet>().await.remove(0);
+        let manifest = json!({ "metadata": { "name": set.name_any(), "labels": set.labels() }, "spec": set.spec });
+        let before = manifest.to_string().replace("shop:1", "shop:0").replace(&set.name_any(), "shop-0");
+        let hash = set.labels()["pod-template-hash"].clone();
+        let before = serde_json::from_str(&before.replace(&hash, "0")).unwrap();
+        for (number, manifest) in [(1, before), (2, manifest)] {
+            let kept = sluice::build::kept::revision(&deployment, number, &manifest).unwrap();
+            self.api::<ControllerRevision>().create(&PostParams::default(), &kept).await.unwrap();
+        }
     }
 
     /// Resolves when nobody holds the database.
@@ -152,6 +183,7 @@ impl Scene {
             pods: self.node.pods(),
             budgets: self.list::<PodDisruptionBudget>().await.iter().map(duty).collect(),
             approved: self.list::<Deployment>().await.iter().filter_map(approved).collect(),
+            sets: self.list::<ReplicaSet>().await.iter().map(set).collect(),
         }
     }
 
@@ -185,6 +217,12 @@ impl Blame {
 
 fn approved(deployment: &Deployment) -> Option<String> {
     deployment.annotations().get(labels::APPROVED_IMAGES).cloned()
+}
+
+fn set(set: &ReplicaSet) -> (String, i32) {
+    let spec = set.spec.clone().unwrap_or_default();
+    let pod = spec.template.and_then(|template| template.spec).unwrap_or_default();
+    (pod.containers[0].image.clone().unwrap_or_default(), spec.replicas.unwrap_or_default())
 }
 
 fn status(run: &MigrationRun) -> MigrationRunStatus {

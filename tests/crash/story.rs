@@ -1,12 +1,13 @@
 //! What happens to a run when nothing disturbs the operator.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::json;
-use sluice::api::MigrationRunSpec;
 use sluice::api::migration_run::{Database, Recovery, Retry};
 use sluice::api::target::Target;
+use sluice::api::{MigrationRunSpec, labels};
 
 /// The Deployment of the story in which there is one.
 pub const TARGET: &str = "shop";
@@ -33,6 +34,8 @@ pub enum Story {
     Retried,
     /// `migrate` and `check` end well, and the release is approved on a Deployment.
     Released,
+    /// The release serves, and its run is created with the wish to go back from it.
+    RolledBack,
 }
 
 impl Story {
@@ -45,6 +48,7 @@ impl Story {
             Self::Conflict => "conflict",
             Self::Retried => "retried",
             Self::Released => "released",
+            Self::RolledBack => "rolledback",
         }
     }
 
@@ -68,30 +72,44 @@ impl Story {
             database: Database { id: Some(database.into()), ..Database::default() },
             recovery: Some(Recovery { retry: Some(retry) }),
             pod_template: Some(json!({ "spec": { "schedulerName": "scripted" } })),
-            targets: (self == Self::Released).then(|| vec![target]),
+            targets: self.has_target().then(|| vec![target]),
             ..MigrationRunSpec::default()
         }
     }
 
-    /// The Deployment on which the run's release is approved. Its template is still the one before: no policy is there to end a
-    /// hold.
+    fn has_target(self) -> bool {
+        matches!(self, Self::Released | Self::RolledBack)
+    }
+
+    /// What people ask of the run.
+    pub fn wishes(self) -> Option<BTreeMap<String, String>> {
+        let wish = (labels::ROLLBACK.to_owned(), "t".to_owned());
+        (self == Self::RolledBack).then(|| [wish].into())
+    }
+
+    /// The Deployment that the run names. Where its release is to be approved its template is still the one before: no policy is
+    /// there to end a hold.
     pub fn deployment(self) -> Option<Deployment> {
         let labels = json!({ "app": TARGET });
-        let held = json!({
+        let (approved, image, replicas) = match self {
+            Self::RolledBack => ("shop:1\nshop:0", "shop:1", 1),
+            _ => ("shop:0", "shop:0", 0),
+        };
+        let deployment = json!({
             "metadata": {
                 "name": TARGET,
                 "labels": { "sluice.dev/gated": "true" },
-                "annotations": { "sluice.dev/approved-images": "shop:0" },
+                "annotations": { "sluice.dev/approved-images": approved },
             },
             "spec": {
-                "replicas": 0,
+                "replicas": replicas,
                 "selector": { "matchLabels": labels },
                 "template": {
                     "metadata": { "labels": labels },
-                    "spec": { "schedulerName": "scripted", "containers": [{ "name": "app", "image": "shop:0" }] },
+                    "spec": { "schedulerName": "scripted", "containers": [{ "name": "app", "image": image }] },
                 },
             },
         });
-        (self == Self::Released).then(|| serde_json::from_value(held).unwrap())
+        self.has_target().then(|| serde_json::from_value(deployment).unwrap())
     }
 }

@@ -53,14 +53,20 @@ fn told(story: Story, ending: &Ending) {
         Story::Conflict => ("False", "Failed", Some("DataConflict"), 2),
         Story::Retried => ("True", "Clean", None, 3),
         Story::Released => ("True", "Clean", None, 2),
+        Story::RolledBack => ("False", "", None, 0),
     };
     let is_ready = ending.conditions.iter().find(|is| is[0] == "Ready").map(|is| is[1].as_str());
     let last = ending.attempts.last().and_then(|(_, outcome, _)| *outcome);
     assert_eq!(is_ready, Some(ready), "{ending:#?}");
-    assert_eq!(last.map(|last| format!("{last:?}")).as_deref(), Some(outcome), "{ending:#?}");
+    assert_eq!(last.map(|last| format!("{last:?}")).unwrap_or_default(), outcome, "{ending:#?}");
     assert_eq!(ending.failure.as_ref().map(|failure| failure.class.as_str()), class, "{ending:#?}");
-    let approved: &[&str] = if story == Story::Released { &["shop:1\nshop:0"] } else { &[] };
+    let (approved, sets): (&[&str], _) = match story {
+        Story::Released => (&["shop:1\nshop:0"], vec![("shop:0", 0)]),
+        Story::RolledBack => (&["shop:0"], vec![("shop:0", 1)]),
+        _ => (&[], vec![]),
+    };
     assert_eq!(ending.approved, approved);
+    assert_eq!(ending.sets, sets.into_iter().map(|(image, pods)| (image.to_owned(), pods)).collect());
     assert_eq!((ending.pods.len(), ending.budgets.len()), (pods, 0), "{ending:#?}");
 }
 

@@ -57,7 +57,9 @@ fn a_wish_is_on_record_before_anything_is_written_and_taken_once() {
     let mut seen = asks(with_targets(clean(), vec![named("shop"), named("worker")]), "t");
     let taken = pass(&mut seen);
     assert_eq!(says(&taken), "RollbackTaken, RolledBack, Targets");
+    seen.targets.iter_mut().for_each(|target| target.progress = Some(Progress::Done));
     let revoking = pass(&mut seen);
+    assert_eq!(seen.status.step.as_deref(), Some("RollingBack"), "it is approved still");
     let off = |name: &str| (name.to_owned(), "shop:0".to_owned());
     assert_eq!(lists(&revoking), [off("worker"), off("shop")], "the last target first");
     seen.targets = vec![revoked(Progress::UnderWay("1 of 2".into()))];
