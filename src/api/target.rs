@@ -68,7 +68,8 @@ pub enum SchemaCompatibility {
 /// How the targets are gated.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 pub struct Gate {
-    /// Hold: a new release gets no pod until the database is clean with it; the old one goes on serving. Observe: the release
+    /// Hold: a new release gets no pod until the database is clean with it; the old one goes on serving. Deny: an update of the
+    /// Deployment to it is refused instead, until then. Observe: the release
     /// is let through at once, and status and Events say when it would have been held. Off: it is let through at once, and
     /// nothing is said. Default: Hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,6 +82,7 @@ pub struct Gate {
 pub enum GateMode {
     #[default]
     Hold,
+    Deny,
     Observe,
     Off,
 }
@@ -110,6 +112,12 @@ impl MigrationRunSpec {
     #[must_use]
     pub fn schema_compatibility(&self) -> SchemaCompatibility {
         self.rollback.as_ref().and_then(|rollback| rollback.schema_compatibility).unwrap_or_default()
+    }
+
+    /// Whether a release waits for its database.
+    #[must_use]
+    pub fn gate_holds(&self) -> bool {
+        matches!(self.gate_mode(), GateMode::Hold | GateMode::Deny)
     }
 
     /// How they are gated: Hold by default.

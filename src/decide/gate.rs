@@ -10,7 +10,7 @@ use super::fact::Fact;
 use super::observed::{DeploymentSeen, Observed, TargetSeen};
 use super::rollback;
 use crate::api::status::{TargetState, TargetStatus};
-use crate::api::target::{GateMode, TargetKind};
+use crate::api::target::TargetKind;
 use crate::gate::Approved;
 
 /// How long until a target is looked for again.
@@ -40,7 +40,7 @@ pub fn open(observed: &Observed) -> Decision {
 /// created again gets back what the database is on record as clean with, so that it serves while the next release is held.
 #[must_use]
 pub fn let_through(observed: &Observed) -> Decision {
-    let free = |target: &&TargetSeen| observed.spec.gate_mode() != GateMode::Hold && target.unready.is_empty();
+    let free = |target: &&TargetSeen| !observed.spec.gate_holds() && target.unready.is_empty();
     let effects = observed.targets.iter().filter_map(|target| {
         Some(target).filter(free).and_then(approval).or_else(|| approved_before(observed, target))
     });

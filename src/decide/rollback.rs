@@ -10,7 +10,7 @@ use super::fact::Fact;
 use super::observed::{Observed, TargetSeen};
 use crate::api::names;
 use crate::api::status::{Failure, RollbackRecord, RollbackState, RolledBack, TargetRollback, TokenTaken};
-use crate::api::target::{GateMode, RollbackMode, SchemaCompatibility};
+use crate::api::target::{RollbackMode, SchemaCompatibility};
 use crate::gate::Approved;
 
 /// A person's wish, taken once, whatever comes of it.
@@ -74,8 +74,7 @@ pub fn by_itself(observed: &Observed) -> Option<Decision> {
     let failure = observed.status.failure.as_ref().filter(|failure| leaves_a_doubt(failure))?;
     let generation = observed.status.release.as_ref()?.generation;
     let before = observed.status.rollback.as_ref().is_some_and(|rollback| rollback.generation == generation);
-    let wanted =
-        observed.spec.rollback_mode() == RollbackMode::Automatic && observed.spec.gate_mode() == GateMode::Hold;
+    let wanted = observed.spec.rollback_mode() == RollbackMode::Automatic && observed.spec.gate_holds();
     if before || !wanted || observed.spec.suspended() || refusal(observed).is_some() || is_breaking(observed) {
         return None;
     }

@@ -12,7 +12,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 
 use super::caches::Caches;
 use super::{Error, Observer, fence};
-use crate::api::target::{GateMode, Target};
+use crate::api::target::Target;
 use crate::api::{MigrationRun, MigrationRunStatus, labels};
 use crate::decide::custody;
 use crate::decide::gate::needs_approval;
@@ -181,7 +181,7 @@ fn lacks(run: &MigrationRun, seen: &TargetSeen) -> Option<String> {
     let target = run.spec.targets().iter().find(|target| target.name == seen.name);
     match target.map(|target| target.image(&run.spec)) {
         None => Some("does not name it in spec.targets".to_owned()),
-        Some(_) if run.spec.gate_mode() != GateMode::Hold => None,
+        Some(_) if !run.spec.gate_holds() => None,
         Some(image) if image != seen.image => Some(format!("is for {image}")),
         Some(_) if is_rolled_back(run) => Some("was rolled back from it".to_owned()),
         Some(_) => (!is_clean(run)).then(|| "is not clean yet".to_owned()),
