@@ -4,6 +4,7 @@ mod counts;
 mod events;
 mod gated;
 mod malformed;
+mod sweep;
 mod watches;
 
 use std::sync::Arc;
@@ -123,6 +124,7 @@ pub async fn run(
     });
     let (runs, filled) = (caches.runs.clone(), caches.filled());
     let runs_come_last = after(filled.clone(), streams.runs);
+    let swept_after = filled.clone();
     let wait = async move {
         if filled.await && runs.wait_until_ready().await.is_ok() {
             ready();
@@ -160,7 +162,12 @@ pub async fn run(
         .reconcile_on(peers)
         .run(reconcile, after_error, operator.clone())
         .for_each(|_| futures::future::ready(()));
-    futures::join!(wait, controller, gated::run(operator, of_gated, shutdown));
+    let sweep = async {
+        if swept_after.await {
+            sweep::run(operator.clone(), shutdown.clone()).await;
+        }
+    };
+    futures::join!(wait, controller, gated::run(operator.clone(), of_gated, shutdown.clone()), sweep);
 }
 
 /// Tells whoever keeps gated Deployments of one that has changed, and gives the runs that name it.

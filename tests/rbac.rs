@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use sluice::decide::Effect;
 use sluice::decide::observed::Fence;
+use sluice::decide::sweep::Sweep;
 use sluice::decide::upkeep::Upkeep;
 use sluice::gate::Change;
 
@@ -62,7 +63,9 @@ fn needed() -> Granted {
         BESIDES.iter().flat_map(|(group, resource, verbs)| verbs.iter().map(move |verb| (*group, *resource, *verb)));
     let effects = effects();
     let upkeep = upkeep();
+    let sweep = [Sweep::Drop(Fence::default()), Sweep::Mark(Fence::default(), None)];
     let rights = effects.iter().map(Effect::right).chain(upkeep.iter().map(Upkeep::right));
+    let rights = rights.chain(sweep.iter().map(Sweep::right));
     besides
         .chain(rights)
         .map(|(group, resource, verb)| (group.to_owned(), resource.to_owned(), verb.to_owned()))

@@ -36,7 +36,8 @@ pub const APPROVED_IMAGES: &str = "sluice.dev/approved-images";
 pub const HELD_BY: &str = "sluice.dev/held-by";
 /// On a gated Deployment, a person's: lets an image go that is not approved, as `IMAGE REASON`, one a line.
 pub const BYPASS: &str = "sluice.dev/bypass";
-/// Label of what is kept of a gated Deployment's releases; the value is the Deployment.
+/// Label of what is kept of a gated Deployment's releases, and annotation there; the value is the Deployment, which a label
+/// shortens.
 pub const DEPLOYMENT: &str = "sluice.dev/deployment";
 
 /// A person's wish to go back from this run's release to the one before. Each value is a token that is taken once.
@@ -52,6 +53,9 @@ pub const CUSTODY_FOR: &str = "sluice.dev/custody-for";
 pub const CUSTODY_STEP: &str = "sluice.dev/custody-step";
 /// On a ReplicaSet that was given back, the operator's: which rollback has failed.
 pub const CUSTODY_FAILED: &str = "sluice.dev/custody-failed";
+
+/// On what is kept of a Deployment's releases, the operator's: since when the Deployment is gone.
+pub const GONE_SINCE: &str = "sluice.dev/gone-since";
 
 /// On the configuration of the gate's webhook: each replica's certificate authorities, as JSON.
 pub const AUTHORITIES: &str = "sluice.dev/authorities";

@@ -6,7 +6,9 @@ use kube::{Resource, ResourceExt};
 use serde_json::json;
 
 use super::{Applier, Error, unchanged};
+use crate::api::labels;
 use crate::build;
+use crate::decide::sweep::Sweep;
 use crate::decide::upkeep::{Custody, Gated, Upkeep};
 
 impl Applier {
@@ -38,6 +40,27 @@ impl Applier {
             Upkeep::DropRevision(revision) => self.delete::<ControllerRevision>(&namespace, revision, name).await,
             Upkeep::TakeCustody(to) | Upkeep::ScaleCustody(to) => self.rewrite(deployment, to, false, name).await,
             Upkeep::GiveBack(to) => self.rewrite(deployment, to, true, name).await,
+        }
+    }
+
+    /// Carries out one write for what is kept of releases.
+    ///
+    /// # Errors
+    /// When it has changed since it was read, or the API server refuses or does not answer.
+    pub async fn sweep(&self, namespace: &str, write: &Sweep) -> Result<(), Error> {
+        let name = write.name();
+        self.lead(name)?;
+        match write {
+            Sweep::Drop(kept) => self.delete::<ControllerRevision>(namespace, kept, name).await,
+            Sweep::Mark(kept, since) => {
+                let path = format!("/metadata/annotations/{}", labels::GONE_SINCE.replace('/', "~1"));
+                let mut operations = unchanged(kept);
+                operations.push(match since {
+                    Some(since) => json!({ "op": "add", "path": path, "value": since.to_string() }),
+                    None => json!({ "op": "remove", "path": path }),
+                });
+                self.patch::<ControllerRevision>(namespace, kept, name, operations).await
+            }
         }
     }
 

@@ -25,6 +25,7 @@ pub fn revision(
         "metadata": {
             "name": format!("{stem}-{number}"),
             "namespace": deployment.namespace(),
+            "annotations": { labels::DEPLOYMENT: deployment.name_any() },
             "labels": {
                 labels::MANAGED_BY: labels::MANAGED_BY_SLUICE,
                 labels::DEPLOYMENT: names::label(&deployment.name_any()),

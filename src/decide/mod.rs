@@ -14,6 +14,7 @@ pub mod gate;
 pub mod observed;
 pub mod release;
 pub mod rollback;
+pub mod sweep;
 pub mod upkeep;
 
 use std::time::Duration;

@@ -7,12 +7,14 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::core::{Selector, SelectorExt};
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::targets::{is_owned, release, selector, sets};
 use super::{Error, Observer, fence, rollout};
 use crate::api::{labels, names};
+use crate::decide::sweep::{Kept, Owner};
 use crate::decide::upkeep::{Gated, Revision, Set};
 use crate::gate::Workload;
 
@@ -52,6 +54,44 @@ impl Observer {
             deadline: rollout::deadline(deployment),
             no_room,
             workload: workload.clone(),
+        })
+    }
+
+    /// All that is kept of releases, each with its namespace.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn kept(&self) -> Result<Vec<(String, Kept)>, Error> {
+        let params = ListParams::default().labels(&format!("{},{}", labels::MANAGED_BY, labels::DEPLOYMENT));
+        let listed = self.everywhere::<ControllerRevision>().list_metadata(&params).await;
+        let listed = listed.map_err(|error| Error::ReadTarget(Box::new(error), "of what is kept".to_owned()))?;
+        let mut all = Vec::new();
+        for kept in &listed.items {
+            let namespace = kept.namespace().unwrap_or_default();
+            let Some(name) =
+                kept.annotations().get(labels::DEPLOYMENT).or_else(|| kept.labels().get(labels::DEPLOYMENT))
+            else {
+                continue;
+            };
+            let deployment = self.owner(&namespace, name).await?;
+            let gone_since = kept.annotations().get(labels::GONE_SINCE).and_then(|since| since.parse().ok());
+            all.push((namespace, Kept { fence: fence(kept), gone_since, deployment }));
+        }
+        Ok(all)
+    }
+
+    /// What has become of a Deployment. That one is not there is believed from the API server alone.
+    async fn owner(&self, namespace: &str, name: &str) -> Result<Owner, Error> {
+        if self.caches.deployments.get(&ObjectRef::new(name).within(namespace)).is_some() {
+            return Ok(Owner::Gated);
+        }
+        let api: Api<Deployment> = Api::namespaced(self.client.clone(), namespace);
+        let found = api.get_metadata_opt(name).await;
+        let found = found.map_err(|error| Error::ReadTarget(Box::new(error), name.to_owned()))?;
+        Ok(match found {
+            None => Owner::Gone,
+            Some(found) if found.labels().contains_key(labels::GATED) => Owner::Gated,
+            Some(_) => Owner::Ungated,
         })
     }
 

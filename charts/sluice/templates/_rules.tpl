@@ -31,7 +31,7 @@ holds both equal. There is no wildcard and nothing on Secrets: Jobs read the dat
   verbs: [list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [controllerrevisions]
-  verbs: [list, create, delete]
+  verbs: [list, create, patch, delete]
 # The evidence: the pods of Jobs, their logs, and events on those that cannot start.
 - apiGroups: [""]
   resources: [pods]

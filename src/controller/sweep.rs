@@ -1,0 +1,40 @@
+//! Every hour: what is kept of Deployments that are gone, or whose gate has come off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Error, Operator};
+use crate::decide::sweep::sweep;
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Looks at all that is kept, now and every hour, until `shutdown`.
+pub async fn run(operator: Arc<Operator>, shutdown: impl Future<Output = ()>) {
+    let mut hours = tokio::time::interval(EVERY);
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => return,
+            _ = hours.tick() => {}
+        }
+        if let Err(error) = pass(&operator).await {
+            operator.settings.metrics.reconcile_failed(error.name());
+            tracing::warn!(%error, "failed to look at what is kept of releases; looking again in an hour");
+        }
+    }
+}
+
+async fn pass(operator: &Operator) -> Result<(), Error> {
+    let now = operator.settings.clock.now();
+    for (namespace, kept) in operator.observer.kept().await? {
+        let Some(write) = sweep(&kept, now) else { continue };
+        tracing::info!(effect = write.name(), namespace, revision = kept.fence.name, "applying");
+        // What has changed meanwhile is seen at the next look.
+        match operator.applier.sweep(&namespace, &write).await.map_err(Error::from) {
+            Err(error) if !error.is_ordinary() => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
