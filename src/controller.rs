@@ -91,6 +91,26 @@ struct Operator {
     settings: Settings,
 }
 
+impl Operator {
+    fn new(client: Client, caches: Caches, settings: Settings, wake: UnboundedSender<ObjectRef<GuardedRun>>) -> Self {
+        let watermarks = Watermarks::default();
+        let (namespace, watch_namespace) = (settings.namespace.clone(), settings.watch_namespace.clone());
+        Self {
+            observer: Observer {
+                client: client.clone(),
+                caches,
+                watermarks: watermarks.clone(),
+                namespace: namespace.clone(),
+                watch_namespace,
+                enforcement: settings.enforcement,
+            },
+            applier: Applier { client, watermarks, namespace, leadership: settings.leadership.clone() },
+            settings,
+            wake,
+        }
+    }
+}
+
 /// Runs the operator until `shutdown`, then ends what is in flight. `ready` is called once when all caches are filled.
 pub async fn run(
     client: Client,
@@ -100,28 +120,10 @@ pub async fn run(
 ) {
     let (streams, caches) = watch(&client, &settings);
     counts::count_runs(&settings.metrics, caches.runs.clone());
-    let watermarks = Watermarks::default();
     let (wake, peers) = futures::channel::mpsc::unbounded();
     let (changed, of_gated) = futures::channel::mpsc::unbounded();
     let shutdown = shutdown.shared();
-    let operator = Arc::new(Operator {
-        observer: Observer {
-            client: client.clone(),
-            caches: caches.clone(),
-            watermarks: watermarks.clone(),
-            namespace: settings.namespace.clone(),
-            watch_namespace: settings.watch_namespace.clone(),
-            enforcement: settings.enforcement,
-        },
-        applier: Applier {
-            client: client.clone(),
-            watermarks,
-            namespace: settings.namespace.clone(),
-            leadership: settings.leadership.clone(),
-        },
-        settings: settings.clone(),
-        wake,
-    });
+    let operator = Arc::new(Operator::new(client, caches.clone(), settings.clone(), wake));
     let (runs, filled) = (caches.runs.clone(), caches.filled());
     let runs_come_last = after(filled.clone(), streams.runs);
     let swept_after = filled.clone();

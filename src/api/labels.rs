@@ -42,12 +42,14 @@ pub const DEPLOYMENT: &str = "sluice.dev/deployment";
 
 /// A person's wish to go back from this run's release to the one before. Each value is a token that is taken once.
 pub const ROLLBACK: &str = "sluice.dev/rollback";
+/// The Deployment controller's, on a ReplicaSet: what it takes to be complete.
+pub const DESIRED_REPLICAS: &str = "deployment.kubernetes.io/desired-replicas";
 /// Label of a ReplicaSet in custody: one of a release that was rolled back, which its Deployment does not see. The value is
 /// the Deployment.
 pub const CUSTODY: &str = "sluice.dev/custody";
 /// On a ReplicaSet in custody, the operator's: since when.
 pub const CUSTODY_SINCE: &str = "sluice.dev/custody-since";
-/// On a ReplicaSet that is or was in custody, the operator's: for which rollback, as `RUN/GENERATION/TOKEN`.
+/// On a ReplicaSet that is or was in custody, the operator's: for which rollback, as `RUN/UID/GENERATION/TOKEN`.
 pub const CUSTODY_FOR: &str = "sluice.dev/custody-for";
 /// On a ReplicaSet in custody, the operator's: when room was made last.
 pub const CUSTODY_STEP: &str = "sluice.dev/custody-step";

@@ -39,8 +39,8 @@ pub struct Rollback {
     /// Never: neither. The database is never touched. Default: Automatic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<RollbackMode>,
-    /// Whether the release before works with the schema that this one makes. Breaking: after a migration that succeeded
-    /// nothing goes back unless it is asked for. Default: Unknown.
+    /// Whether the release before works with the schema that this one makes. Breaking: nothing goes
+    /// back unless it is asked for. Default: Unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema_compatibility: Option<SchemaCompatibility>,
 }

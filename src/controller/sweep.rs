@@ -27,14 +27,15 @@ pub async fn run(operator: Arc<Operator>, shutdown: impl Future<Output = ()>) {
 
 async fn pass(operator: &Operator) -> Result<(), Error> {
     let now = operator.settings.clock.now();
+    let mut failed = Ok(());
     for (namespace, kept) in operator.observer.kept().await? {
         let Some(write) = sweep(&kept, now) else { continue };
         tracing::info!(effect = write.name(), namespace, revision = kept.fence.name, "applying");
         // What has changed meanwhile is seen at the next look.
         match operator.applier.sweep(&namespace, &write).await.map_err(Error::from) {
-            Err(error) if !error.is_ordinary() => return Err(error),
+            Err(error) if !error.is_ordinary() => failed = Err(error),
             _ => {}
         }
     }
-    Ok(())
+    failed
 }

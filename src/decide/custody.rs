@@ -65,15 +65,20 @@ pub fn look_again(gated: &Gated) -> Option<Duration> {
 /// How far the rollback of `image` is.
 #[must_use]
 pub fn progress(gated: &Gated, image: &str) -> Progress {
+    if gated.workload.approved().has(image) {
+        return Progress::UnderWay("its image is taken off the list of approved ones".to_owned());
+    }
     let own: Vec<&Set> = bad(gated).filter(|set| set.release.contains(image)).collect();
+    if gated.workload.bypassed().contains(&image) {
+        return Progress::Contested(Some(labels::BYPASS.to_owned()));
+    }
     if let Some(set) = own.iter().find(|set| is_contested(gated, set)) {
         return Progress::Contested(set.relabelled_by.clone());
     }
     if own.iter().any(|set| has_failed(gated, set)) {
         return Progress::Failed;
     }
-    let way = way_back(gated, image);
-    match way {
+    match way_back(gated, image) {
         Err(why) if !own.is_empty() => Progress::Impossible(why),
         _ if own.is_empty() && gated.custody.iter().all(|set| !set.release.contains(image)) => Progress::Done,
         _ => Progress::UnderWay(under_way(gated)),
@@ -81,11 +86,15 @@ pub fn progress(gated: &Gated, image: &str) -> Progress {
 }
 
 fn under_way(gated: &Gated) -> String {
+    let approved = gated.workload.approved();
+    let good = gated.sets.iter().filter(|set| is_approved(&set.release, &approved));
+    let good: i32 = good.map(|set| set.available).sum();
     let left: i32 = gated.custody.iter().map(|set| set.present).sum();
-    let room = if gated.no_room { "; its pods find no room, so others make it, one step every 30 s" } else { "" };
+    let room = if gated.no_room { "; its pods find no room, so others make it, a step every 30 s" } else { "" };
+    let failing =
+        if gated.custody.iter().any(is_failing) { "; it was not in time, and the others come back" } else { "" };
     format!(
-        "{} of {} pods of the release before are available, {left} others are left{room}",
-        available(gated),
+        "{good} of {} pods of the release before are available, {left} others are left{room}{failing}",
         gated.wanted
     )
 }
@@ -186,22 +195,34 @@ fn is_of_template(gated: &Gated, set: &Set) -> bool {
     gated.workload.gated_images().into_iter().eq(set.release.iter().map(String::as_str))
 }
 
-/// Scales what is in custody down as other pods become available, deletes what has none left, and gives back what there is
+/// Scales what is in custody down as other pods become available, deletes what has none left, and brings back what there is
 /// nothing better than.
 fn drain(gated: &Gated) -> Vec<Upkeep> {
-    let empty = |set: &&Set| set.wanted == 0 && set.present == 0;
-    let mut writes: Vec<Upkeep> =
-        gated.custody.iter().filter(empty).map(|set| Upkeep::DeleteReplicaSet(set.fence.clone())).collect();
     let serving: i32 = gated.custody.iter().map(|set| set.wanted).sum();
     let needed = gated.wanted.saturating_sub(available(gated)).max(0);
+    let enough = !gated.workload.is_held() || available(gated) >= bearable(gated);
+    if let Some(set) = gated.custody.iter().find(|set| is_failing(set)).filter(|_| gated.wanted > 0) {
+        return bring_back(gated, set);
+    }
+    let empty = |set: &&Set| set.wanted == 0 && set.present == 0 && enough;
+    let mut writes: Vec<Upkeep> =
+        gated.custody.iter().filter(empty).map(|set| Upkeep::DeleteReplicaSet(set.fence.clone())).collect();
     if serving > needed {
         writes.extend(lower(gated, serving - needed, None));
-    } else if serving > 0 && has_run_out(gated) {
-        writes.extend(give_back(gated));
-    } else if serving > 0 && gated.no_room && waited_for_room(gated) {
-        writes.extend(lower(gated, gated.max_unavailable.max(1), Some(gated.now)));
+    } else if has_run_out(gated) {
+        // As many as the Deployment asks for is as good as it gets.
+        writes.extend(if enough { lower(gated, serving, None) } else { fail(gated) });
+    } else if gated.no_room && waited_for_room(gated) {
+        let step = gated.max_unavailable.max(1);
+        let spare = available(gated) + serving - gated.wanted.saturating_sub(step);
+        writes.extend(lower(gated, step.min(spare), Some(gated.now)));
     }
     writes
+}
+
+/// How many pods the Deployment wants available at least.
+fn bearable(gated: &Gated) -> i32 {
+    gated.wanted.saturating_sub(gated.max_unavailable)
 }
 
 /// Takes so many pods off what is in custody, the template's own last.
@@ -212,7 +233,7 @@ fn lower(gated: &Gated, by: i32, step: Option<Timestamp>) -> Vec<Upkeep> {
     let mut writes = Vec::new();
     for set in sets {
         let off = left.min(set.wanted);
-        if off == 0 {
+        if off <= 0 {
             break;
         }
         left -= off;
@@ -226,30 +247,50 @@ fn lower(gated: &Gated, by: i32, step: Option<Timestamp>) -> Vec<Upkeep> {
     writes
 }
 
-/// Whether the release before has had its time, and fewer of its pods are available than the Deployment bears.
+/// Whether the release before has had its time since a pod of it was last given room.
 fn has_run_out(gated: &Gated) -> bool {
-    let over = |(begun, deadline): (Timestamp, Duration)| since(begun, gated.now) >= deadline;
-    let bearable = gated.wanted.saturating_sub(gated.max_unavailable);
-    gated.workload.is_held()
-        && begun(gated).zip(gated.deadline).is_some_and(over)
-        && available(gated) < bearable
-        && gated.sets.iter().all(|set| !has_failed(gated, set))
+    let over = |(last, deadline): (Timestamp, Duration)| since(last, gated.now) >= deadline;
+    let last = stepped(gated).or_else(|| begun(gated));
+    gated.workload.is_held() && last.zip(gated.deadline).is_some_and(over) && !gated.sets.iter().any(is_failing)
 }
 
-/// One of those in custody serves in full again: the template's own, or else the first.
-fn give_back(gated: &Gated) -> Option<Upkeep> {
-    let held = gated.custody.iter().filter(|set| is_revoked(gated, set) && set.wanted > 0);
-    let set = held.max_by_key(|set| is_of_template(gated, set))?;
+/// Marks one of those in custody to serve in full again: the template's own, or else the first.
+fn fail(gated: &Gated) -> Vec<Upkeep> {
+    let set = gated.custody.iter().max_by_key(|set| is_of_template(gated, set));
+    let failed = |set: &Set| {
+        let mut custody = Custody::of(set);
+        let why = set.annotations.get(labels::CUSTODY_FOR).cloned().unwrap_or_default();
+        custody.annotations.insert(labels::CUSTODY_FAILED.to_owned(), why);
+        custody.replicas = gated.wanted;
+        Upkeep::ScaleCustody(Box::new(custody))
+    };
+    set.map(failed).into_iter().collect()
+}
+
+/// Whether a ReplicaSet is marked so, by the rollback that it is in custody for.
+fn is_failing(set: &Set) -> bool {
+    let mark = set.annotations.get(labels::CUSTODY_FAILED);
+    mark.is_some() && mark == set.annotations.get(labels::CUSTODY_FOR)
+}
+
+/// It is given back when it is complete, which it is out of sight: of one that is not, the Deployment controller would take pods.
+fn bring_back(gated: &Gated, set: &Set) -> Vec<Upkeep> {
     let mut custody = Custody::of(set);
+    custody.replicas = gated.wanted;
+    if set.wanted != gated.wanted {
+        return vec![Upkeep::ScaleCustody(Box::new(custody))];
+    }
+    if set.available != gated.wanted {
+        return Vec::new();
+    }
     custody.labels.remove(labels::CUSTODY);
     let pods = gated.selected_by.iter().flatten().filter_map(|key| {
         let value = set.manifest.pointer("/spec/template/metadata/labels")?.get(key)?.as_str()?;
         Some((key.clone(), value.to_owned()))
     });
     custody.labels.extend(pods);
-    custody.annotations.insert(labels::CUSTODY_FAILED.to_owned(), why(gated, set).unwrap_or_default().to_owned());
-    custody.replicas = gated.wanted;
-    Some(Upkeep::GiveBack(Box::new(custody)))
+    custody.annotations.insert(labels::DESIRED_REPLICAS.to_owned(), gated.wanted.to_string());
+    vec![Upkeep::GiveBack(Box::new(custody))]
 }
 
 fn available(gated: &Gated) -> i32 {

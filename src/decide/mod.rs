@@ -100,9 +100,12 @@ fn with_gate(observed: &Observed, decision: Decision) -> Decision {
     }
     // Only where nothing else is written or learned: a Deployment that cannot be must not keep a migration from its record.
     let idle = decision.effects.is_empty() && decision.facts.iter().all(|fact| matches!(fact, Fact::Waits(..)));
-    // Neither may a release that was rolled back be let through.
-    let idle = idle && observed.status.rolled_back().is_none();
-    let decision = if idle { decision.and(gate::let_through(observed)) } else { decision };
+    let decision = match (idle, observed.status.rolled_back(), rollback::revoke(observed)) {
+        (true, _, Some(revoked)) => decision.and(revoked),
+        // A release that was rolled back is not let through either.
+        (true, None, None) => decision.and(gate::let_through(observed)),
+        _ => decision,
+    };
     decision.fact(gate::seen(observed))
 }
 

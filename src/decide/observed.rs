@@ -58,6 +58,8 @@ pub struct TargetSeen {
     pub required: bool,
     /// A run of the same database that names it too and has taken a release up later.
     pub successor: Option<String>,
+    /// Whether that one releases the very same image there.
+    pub released_again: bool,
     /// The image that the run's database was last seen clean with, by this run or another that names the Deployment.
     pub clean_with: Option<String>,
     /// The other runs that must be clean before it is let go, and are not yet: each with what is missing.

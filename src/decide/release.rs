@@ -16,7 +16,8 @@ use crate::api::status::{ReleaseRecord, TokenTaken};
 /// The chain of rules, in order; the first that applies decides.
 #[must_use]
 pub fn go_on(observed: &Observed) -> Decision {
-    take_up(observed)
+    rollback::revoke(observed)
+        .or_else(|| take_up(observed))
         .or_else(|| take_retry(observed))
         .or_else(|| rollback::take(observed))
         .or_else(|| rest_when_rolled_back(observed))
@@ -84,7 +85,7 @@ fn rest_when_stalled(observed: &Observed) -> Option<Decision> {
 
 /// So does a release that was rolled back, clean or not.
 fn rest_when_rolled_back(observed: &Observed) -> Option<Decision> {
-    rollback::go_on(observed).map(|revoked| tidy(observed).and(revoked))
+    observed.status.rolled_back().map(|_| tidy(observed))
 }
 
 /// Nothing starts. A Job that was made and never let go would keep other runs from the database for as long as this one is

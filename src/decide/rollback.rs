@@ -11,7 +11,6 @@ use super::observed::{Observed, TargetSeen};
 use crate::api::names;
 use crate::api::status::{Failure, RollbackRecord, RollbackState, RolledBack, TargetRollback, TokenTaken};
 use crate::api::target::{RollbackMode, SchemaCompatibility};
-use crate::gate::Approved;
 
 /// A person's wish, taken once, whatever comes of it.
 #[must_use]
@@ -63,7 +62,18 @@ fn nothing(observed: &Observed) -> String {
         Some(run) => {
             format!("NothingToRollBack: run {run} has taken a release up later, and decides: annotate that one")
         }
-        None => "NothingToRollBack: no target has this release approved".to_owned(),
+        None => {
+            let held = observed.targets.iter().filter_map(|target| target.deployment.as_ref()).next();
+            let approved: Vec<String> = held
+                .iter()
+                .flat_map(|held| held.workload.approved().images().map(str::to_owned).collect::<Vec<_>>())
+                .collect();
+            format!(
+                "NothingToRollBack: this release has not been let go. To go back from what serves, set the Deployment's image in \
+                 Git to another one that is approved ({})",
+                approved.join(", ")
+            )
+        }
     }
 }
 
@@ -85,47 +95,70 @@ pub fn by_itself(observed: &Observed) -> Option<Decision> {
     Some(Decision::rest().fact(record(observed, "automatic", reason)))
 }
 
-/// Whether a failure says of the database that it may not be as the release needs it. One that never reached it changes
-/// nothing for what serves; one that an earlier release has left is that release's.
+/// Whether a failure says of the database that it may not be as the release needs it. A migration that never reached it
+/// changes nothing for what serves; what an earlier release has left is that release's; a check that was ended says nothing, and
+/// one that says that all is applied says that all is well.
 fn leaves_a_doubt(failure: &Failure) -> bool {
+    let well = failure.triage.as_ref().is_some_and(|triage| triage.outcome == "Succeeded");
     ["DataConflict", "ScriptError", "Interrupted"].contains(&failure.class.as_str())
+        && failure.step == "Migrate"
+        && !well
 }
 
-/// A migration of this image has succeeded, and what ran before does not work with what it made.
+/// What ran before does not work with what this release made. That it was let go says that it was migrated once.
 fn is_breaking(observed: &Observed) -> bool {
-    let migrated = observed.status.clean.as_ref().is_some_and(|clean| clean.image == observed.spec.image);
-    migrated && observed.spec.schema_compatibility() == SchemaCompatibility::Breaking
+    observed.spec.schema_compatibility() == SchemaCompatibility::Breaking
 }
+
+/// Images that stay revoked beside those of the newest rollback.
+const REMEMBERED: usize = 16;
 
 fn record(observed: &Observed, token: &str, reason: String) -> Fact {
     let generation = observed.status.release.as_ref().map_or(observed.run.generation, |release| release.generation);
     let let_go = observed.targets.iter().filter(|target| is_let_go(target));
-    let let_go = let_go.map(|target| RolledBack { name: target.name.clone(), image: target.image.clone() });
-    // At another try nothing is approved any more.
-    let before = observed.status.rolled_back().map(|before| before.targets.clone()).unwrap_or_default();
+    let mut targets: Vec<RolledBack> =
+        let_go.map(|target| RolledBack { name: target.name.clone(), image: target.image.clone() }).collect();
+    // At another try nothing is approved any more; and what was rolled back before stays so.
+    let before = observed.status.rollback.as_ref().filter(|before| !before.lifted);
+    let before = before.into_iter().flat_map(|before| before.targets.clone()).take(REMEMBERED);
+    let before: Vec<RolledBack> = before.filter(|each| !targets.contains(each)).collect();
+    targets.extend(before);
     Fact::RolledBack(RollbackRecord {
         generation,
-        id: format!("{}/{generation}/{token}", observed.run.name),
+        id: format!(
+            "{}/{}/{generation}/{token}",
+            observed.run.name,
+            observed.run.uid.split('-').next().unwrap_or_default()
+        ),
         reason,
         at: Time(observed.now),
         lifted: false,
-        targets: before.into_iter().chain(let_go).collect(),
+        targets,
     })
 }
 
-/// Takes the images of a release that is rolled back off the lists of its targets, the last target first.
+/// Takes the images that are rolled back off the lists of their Deployments, the last target first. It comes before another
+/// release is taken up: what is on record is done.
 #[must_use]
-pub fn go_on(observed: &Observed) -> Option<Decision> {
-    observed.status.rolled_back()?;
-    let revoked = observed.targets.iter().rev().filter(|target| is_let_go(target)).filter_map(revoke);
-    Some(revoked.fold(Decision::rest(), Decision::effect))
+pub fn revoke(observed: &Observed) -> Option<Decision> {
+    let record = observed.status.rollback.as_ref().filter(|record| !record.lifted)?;
+    let effects: Vec<Effect> = observed
+        .targets
+        .iter()
+        .rev()
+        .flat_map(|target| record.targets.iter().filter_map(|each| off(target, each)))
+        .collect();
+    (!effects.is_empty()).then(|| effects.into_iter().fold(Decision::rest(), Decision::effect))
 }
 
-fn revoke(target: &TargetSeen) -> Option<Effect> {
-    let deployment = target.deployment.as_ref()?;
+fn off(target: &TargetSeen, rolled_back: &RolledBack) -> Option<Effect> {
+    let deployment = target.deployment.as_ref().filter(|_| target.name == rolled_back.name)?;
     let approved = deployment.workload.approved();
-    let left = approved.images().filter(|image| *image != target.image).map(|image| [image.to_owned()]);
-    Some(Effect::RevokeImages { deployment: deployment.fence.clone(), approved: Approved::of_releases(left) })
+    // A newer run that releases the very image again decides.
+    let again = target.successor.is_some() && target.released_again;
+    let on = deployment.workload.is_taken_up() && approved.has(&rolled_back.image) && !again;
+    let fence = deployment.fence.clone();
+    on.then(|| Effect::RevokeImages { deployment: fence, approved: approved.without(&rolled_back.image) })
 }
 
 /// Whether this run has let its image go there and still decides.
@@ -146,8 +179,9 @@ pub fn seen(observed: &Observed, target: &TargetSeen) -> Option<TargetRollback> 
     let rolled_back = observed.status.rolled_back().is_some_and(|rollback| {
         rollback.targets.iter().any(|each| each.name == target.name && each.image == target.image)
     });
+    let gone = target.deployment.as_ref().is_none_or(|deployment| !deployment.workload.is_gated());
     match (rolled_back, &target.progress) {
-        (true, Some(_)) if is_let_go(target) => Some(under_way(before, target, &Progress::UnderWay(BEGINS.to_owned()))),
+        (true, _) if gone => Some(under_way(before, target, &Progress::Impossible(GONE.to_owned()))),
         (true, Some(progress)) => Some(under_way(before, target, progress)),
         (true, None) => before,
         (false, _) if !is_let_go(target) => None,
@@ -193,15 +227,13 @@ fn under_way(before: Option<TargetRollback>, target: &TargetSeen, progress: &Pro
     }
 }
 
-const BEGINS: &str = "its image is taken off the list of approved ones";
+const GONE: &str = "the Deployment is gone, or its gate has come off: what runs there is not looked after";
 const FAILED: &str = "the release before did not become available in time: there is nothing better to serve than this one, which \
      serves in full again, held. See why its pods did not start, then ask again with a new token";
 
 fn contested(by: Option<&str>) -> String {
     let by = by.unwrap_or("somebody");
-    format!(
-        "{by} has given a ReplicaSet back to the Deployment; it is left so. Ask again with a new token when that has ended"
-    )
+    format!("{by} lets it run again, and it is left so. Ask again with a new token when that has ended")
 }
 
 fn told(state: RollbackState, way: &WayBack, message: Option<String>) -> TargetRollback {

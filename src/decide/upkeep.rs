@@ -279,16 +279,29 @@ fn serving(gated: &Gated) -> Option<&Set> {
     active.next().is_none().then_some(set)
 }
 
-/// Keeps the release that is complete, and drops what is beyond the newest three.
+/// Keeps the release that is complete, and drops what a newer one of the same release replaces, and what is beyond three
+/// releases.
 fn keep(gated: &Gated, complete: Option<&Set>) -> Vec<Upkeep> {
     let newest = gated.revisions.first();
-    let known = |set: &&Set| newest.is_some_and(|newest| name(&newest.manifest) == name(&set.manifest));
-    let new = complete.filter(|set| !known(set)).map(|set| Upkeep::KeepRevision {
+    let known = |set: &&Set| newest.is_some_and(|newest| newest.name() == name(&set.manifest));
+    let new = complete.filter(|set| !known(set));
+    let mut releases: Vec<&BTreeSet<String>> = new.map(|set| &set.release).into_iter().collect();
+    let mut writes: Vec<Upkeep> = new.into_iter().map(|set| keep_revision(newest, set)).collect();
+    for kept in &gated.revisions {
+        if releases.contains(&&kept.release) || releases.len() >= KEPT {
+            writes.push(Upkeep::DropRevision(kept.fence.clone()));
+        } else {
+            releases.push(&kept.release);
+        }
+    }
+    writes
+}
+
+fn keep_revision(newest: Option<&Revision>, set: &Set) -> Upkeep {
+    Upkeep::KeepRevision {
         number: newest.map_or(1, |newest| newest.number.saturating_add(1)),
         manifest: set.manifest.clone(),
-    });
-    let surplus = gated.revisions.iter().skip(KEPT - usize::from(new.is_some()));
-    new.into_iter().chain(surplus.map(|revision| Upkeep::DropRevision(revision.fence.clone()))).collect()
+    }
 }
 
 fn name(manifest: &Value) -> Option<&str> {

@@ -54,6 +54,13 @@ impl Approved {
         }
     }
 
+    /// The list without an image.
+    #[must_use]
+    pub fn without(mut self, image: &str) -> Self {
+        self.0.retain(|approved| approved != image);
+        self
+    }
+
     /// Whether the image is approved.
     #[must_use]
     pub fn has(&self, image: &str) -> bool {

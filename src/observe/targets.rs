@@ -12,9 +12,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 
 use super::caches::Caches;
 use super::{Error, Observer, fence};
+use crate::api::status::RollbackRecord;
 use crate::api::target::Target;
 use crate::api::{MigrationRun, MigrationRunStatus, labels};
-use crate::decide::custody;
+use crate::decide::custody::{self, Progress};
 use crate::decide::gate::needs_approval;
 use crate::decide::observed::{DeploymentSeen, TargetSeen};
 use crate::decide::upkeep::Revoked;
@@ -35,17 +36,27 @@ impl Observer {
         let peers = Peers::of(&self.caches, run, &target.name);
         let required = workload.required_runs();
         seen.required = required.is_empty() || required.contains(&run.name_any().as_str());
-        seen.successor = peers.successor(run).map(ResourceExt::name_any);
+        let successor = peers.successor(run);
+        seen.successor = successor.map(ResourceExt::name_any);
+        seen.released_again = successor.is_some_and(|next| releases(next, &target.name) == Some(seen.image.as_str()));
         seen.unready = self.unready(run, &seen, &required, &peers)?;
         seen.clean_with = peers.clean_with(run);
         let mut deployment = DeploymentSeen { fence: fence(found.as_ref()), workload, running: Vec::new() };
         let rolled_back = run.status.as_ref().and_then(MigrationRunStatus::rolled_back);
         if rolled_back.is_none() && needs_approval(&seen, &deployment) {
             deployment.running = self.running(&found).await?;
-        } else if deployment.workload.is_taken_up() && is_at_rest(run) {
+            // What was rolled back and could not be replaced is not approved by the way.
+            let revoked = self.revoked(&found)?;
+            let is_revoked = |release: &Vec<String>| revoked.iter().any(|each| release.contains(&each.image));
+            deployment.running.retain(|release| release.contains(&seen.image) || !is_revoked(release));
+        } else if deployment.workload.is_taken_up() && looks_back(run, &seen, rolled_back.is_some()) {
             let gated = self.gated(&found, now).await?;
             seen.way_back = Some(custody::way_back(&gated, &seen.image));
-            seen.progress = rolled_back.map(|_| custody::progress(&gated, &seen.image));
+            seen.progress = match rolled_back.map(|_| custody::progress(&gated, &seen.image)) {
+                // Two lists are no one moment: that nothing is left is believed when it is seen twice.
+                Some(Progress::Done) => Some(custody::progress(&self.gated(&found, now).await?, &seen.image)),
+                progress => progress,
+            };
         }
         seen.deployment = Some(deployment);
         Ok(seen)
@@ -169,8 +180,13 @@ impl Peers {
     /// The image that the run's database was last seen clean with, whichever run has seen it.
     fn clean_with(&self, run: &MigrationRun) -> Option<String> {
         let database = self.database(run);
-        let kept = self.runs.iter().chain([run]).filter(|run| !is_rolled_back(run));
-        let records = kept.filter_map(|run| run.status.as_ref()?.clean.as_ref());
+        let all = self.runs.iter().chain([run]).filter_map(|run| run.status.as_ref());
+        let records = all.filter_map(|status| {
+            let revoked = status.rollback.as_ref().filter(|record| !record.lifted);
+            let clean = status.clean.as_ref()?;
+            let goes = |record: &RollbackRecord| record.targets.iter().all(|target| target.image != clean.image);
+            revoked.is_none_or(goes).then_some(clean)
+        });
         let latest = records.filter(|clean| clean.database_id == database).max_by_key(|clean| clean.at.0);
         latest.map(|clean| clean.image.clone())
     }
@@ -178,8 +194,7 @@ impl Peers {
 
 /// What a run lacks to agree to the image on the Deployment; nothing where it does not hold it back.
 fn lacks(run: &MigrationRun, seen: &TargetSeen) -> Option<String> {
-    let target = run.spec.targets().iter().find(|target| target.name == seen.name);
-    match target.map(|target| target.image(&run.spec)) {
+    match releases(run, &seen.name) {
         None => Some("does not name it in spec.targets".to_owned()),
         Some(_) if !run.spec.gate_holds() => None,
         Some(image) if image != seen.image => Some(format!("is for {image}")),
@@ -192,9 +207,17 @@ fn is_rolled_back(run: &MigrationRun) -> bool {
     run.status.as_ref().is_some_and(|status| status.rolled_back().is_some())
 }
 
-/// Whether no attempt goes on.
-fn is_at_rest(run: &MigrationRun) -> bool {
-    run.status.as_ref().is_some_and(|status| status.release.is_some() && status.active_attempt().is_none())
+/// Whether the way back is looked at: by the run that decides, while no attempt goes on.
+fn looks_back(run: &MigrationRun, seen: &TargetSeen, rolled_back: bool) -> bool {
+    let decides = seen.required && seen.successor.is_none();
+    let rests = |status: &MigrationRunStatus| status.release.is_some() && status.active_attempt().is_none();
+    (decides || rolled_back) && run.status.as_ref().is_some_and(rests)
+}
+
+/// The image that a run releases on a Deployment.
+fn releases<'a>(run: &'a MigrationRun, deployment: &str) -> Option<&'a str> {
+    let target = run.spec.targets().iter().find(|target| target.name == deployment)?;
+    Some(target.image(&run.spec))
 }
 
 /// Whether a run is clean with what its spec says now.

@@ -29,11 +29,12 @@ impl Observer {
         }
         let workload = Workload::from(deployment);
         let containers = workload.named_containers();
-        let (sets, custody, revisions) = futures::try_join!(
-            sets(&self.client, deployment, ListParams::default()),
-            self.custody(deployment),
-            self.revisions(deployment, &containers)
-        )?;
+        // In this order, so that what is taken into custody meanwhile is in one of both.
+        let custody = async {
+            let sets = sets(&self.client, deployment, ListParams::default()).await?;
+            Ok((sets, self.custody(deployment).await?))
+        };
+        let ((sets, custody), revisions) = futures::try_join!(custody, self.revisions(deployment, &containers))?;
         let spec = deployment.spec.as_ref();
         let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
         let no_room = !custody.is_empty() && self.no_room(deployment, &sets).await?;

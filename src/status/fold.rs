@@ -5,7 +5,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::Applied;
 use crate::api::MigrationRunStatus;
-use crate::api::status::{ATTEMPTS_KEPT, Attempt, AttemptOutcome, GateStatus, StepRecord, TOKENS_KEPT, Waiting};
+use crate::api::status::{
+    ATTEMPTS_KEPT, Attempt, AttemptOutcome, GateStatus, RollbackRecord, StepRecord, TOKENS_KEPT, Waiting,
+};
 use crate::decide::observed::Ended;
 use crate::decide::{Fact, Observed};
 
@@ -42,6 +44,12 @@ fn mark(status: &mut MigrationRunStatus, observed: &Observed, fact: &Fact, appli
     match fact {
         Fact::TakenUp(release) => {
             status.release = Some(release.clone());
+            // Taken up anew, it is wanted anew.
+            let again =
+                |record: &&mut RollbackRecord| record.targets.iter().any(|target| target.image == release.image);
+            if let Some(record) = status.rollback.as_mut().filter(again) {
+                record.lifted = true;
+            }
             status.failure = None;
             status.next_attempt_at = None;
         }

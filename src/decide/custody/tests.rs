@@ -114,6 +114,7 @@ fn what_is_bad_is_taken_when_there_is_something_to_go_back_to() {
     let mut again = gated(full(), vec![]);
     again.workload.annotations.insert(labels::APPROVED_IMAGES.to_owned(), "a\nb".to_owned());
     assert_eq!(says(&again), "", "it is approved again");
+    assert!(matches!(progress(&again, "b"), Progress::UnderWay(_)), "or still");
     let mut open = gated(full(), vec![]);
     open.workload.annotations.remove(labels::HELD_BY);
     assert_eq!(says(&open), "", "the Deployment would replace it itself");
@@ -172,7 +173,7 @@ fn pods_go_as_others_come_and_an_empty_set_is_deleted() {
 }
 
 #[test]
-fn where_there_is_no_room_it_is_made_a_step_every_half_minute() {
+fn where_there_is_no_room_it_is_made_by_steps_that_the_deployment_bears() {
     let mut tight = gated(vec![set("a", 3, 0, 1)], vec![in_custody(set("b", 3, 3, 2), 0)]);
     tight.no_room = true;
     tight.now = at(29);
@@ -181,12 +182,19 @@ fn where_there_is_no_room_it_is_made_a_step_every_half_minute() {
     assert_eq!(says(&tight), "scale b 2");
     tight.custody[0].annotations.insert(labels::CUSTODY_STEP.to_owned(), at(30).to_string());
     tight.custody[0].wanted = 2;
+    tight.now = at(60);
+    assert_eq!(says(&tight), "", "what had room has not come up yet: no more go");
+    tight.sets[0].available = 1;
     tight.now = at(59);
     assert_eq!(says(&tight), "", "the room is for one to come");
     tight.now = at(60);
     assert_eq!(says(&tight), "scale b 1");
     tight.no_room = false;
     assert_eq!(says(&tight), "", "slow is not without room");
+    tight.now = at(629);
+    assert_eq!(says(&tight), "", "the term begins anew with each step");
+    tight.now = at(630);
+    assert_eq!(says(&tight), "scale b 3", "and ends");
 }
 
 #[test]
@@ -196,8 +204,16 @@ fn what_does_not_come_back_in_time_leaves_the_other_serving() {
     assert_eq!(says(&late), "");
     late.now = at(600);
     let writes = go_on(&late);
+    let [Upkeep::ScaleCustody(more)] = writes.as_slice() else { panic!("{writes:?}") };
+    assert_eq!(more.replicas, 3, "first it is made complete, out of sight");
+    late.custody[0].annotations.clone_from(&more.annotations);
+    late.custody[0].wanted = 3;
+    assert_eq!(says(&late), "", "the Deployment controller would take pods from what is not");
+    late.custody[0].available = 3;
+    let writes = go_on(&late);
     let [Upkeep::GiveBack(back)] = writes.as_slice() else { panic!("{writes:?}") };
     assert_eq!((back.replicas, back.labels.get("app").map(String::as_str)), (3, Some("shop")));
+    assert_eq!(back.annotations[labels::DESIRED_REPLICAS], "3");
     assert!(!back.labels.contains_key(labels::CUSTODY));
     let mut given = set("b", 3, 3, 2);
     given.annotations.clone_from(&back.annotations);
@@ -206,14 +222,41 @@ fn what_does_not_come_back_in_time_leaves_the_other_serving() {
     let mut anew = after;
     anew.revoked[0].why = "shop/1/u".into();
     assert_eq!(says(&anew), "take b 3", "asked for again");
+}
+
+#[test]
+fn a_term_that_is_over_ends_it_one_way_or_the_other() {
     let mut forever = gated(vec![set("a", 3, 1, 1)], vec![in_custody(set("b", 2, 2, 2), 0)]);
     forever.deadline = None;
     forever.now = at(100_000);
-    assert_eq!(says(&forever), "");
+    assert_eq!(says(&forever), "", "without a term there is no end");
     let mut enough = gated(vec![set("a", 3, 2, 1)], vec![in_custody(set("b", 1, 1, 2), 0)]);
     enough.max_unavailable = 1;
     enough.now = at(600);
-    assert_eq!(says(&enough), "", "as many are available as the Deployment asks for");
+    assert_eq!(says(&enough), "scale b 0", "as many are available as the Deployment asks for");
+    let mut recreate = gated(vec![set("a", 3, 0, 1)], vec![in_custody(set("b", 0, 0, 2), 0)]);
+    recreate.recreate = true;
+    assert_eq!(says(&recreate), "", "it is not gone for good before the other serves");
+    assert!(matches!(progress(&recreate, "b"), Progress::UnderWay(_)));
+    recreate.now = at(600);
+    assert_eq!(says(&recreate), "scale b 3");
+    recreate.sets[0].available = 3;
+    recreate.now = at(5);
+    assert_eq!(says(&recreate), "delete b");
+    // Whoever asked for it may be gone by then.
+    let mut orphan = gated(vec![set("a", 3, 1, 1)], vec![in_custody(set("b", 2, 2, 2), 0)]);
+    orphan.revoked.clear();
+    orphan.now = at(600);
+    assert_eq!(says(&orphan), "scale b 3");
+}
+
+#[test]
+fn what_is_let_go_by_hand_is_left_to_who_did() {
+    let mut let_go = gated(vec![set("a", 0, 0, 1), set("b", 3, 3, 2)], vec![]);
+    let_go.workload.annotations.insert(labels::BYPASS.to_owned(), "b because".to_owned());
+    let_go.workload.annotations.remove(labels::HELD_BY);
+    assert_eq!(says(&let_go), "");
+    assert!(matches!(progress(&let_go, "b"), Progress::Contested(Some(_))));
 }
 
 #[test]
@@ -253,16 +296,23 @@ fn control(gated: &mut Gated) {
     if active.is_empty() {
         active = (0..gated.sets.len()).max_by_key(|&each| gated.sets[each].created).into_iter().collect();
     }
-    if let [one] = active.as_slice() {
+    // One of the template that is complete empties all others.
+    let complete = |set: &Set| set.release.contains("b") && set.wanted == gated.wanted && set.available == gated.wanted;
+    if let Some(one) = gated.sets.iter().position(complete) {
+        gated.sets.iter_mut().enumerate().filter(|(each, _)| *each != one).for_each(|(_, set)| {
+            (set.wanted, set.available) = (0, 0);
+        });
+    } else if let [one] = active.as_slice() {
         gated.sets[*one].wanted = gated.wanted;
     }
 }
 
-/// One pod a step becomes available, wherever one is wanted; those too many end.
-fn run_pods(gated: &mut Gated) {
+/// One pod a step becomes available wherever one is wanted, but for those of `a` where they never do; those too many end.
+fn run_pods(gated: &mut Gated, comes_up: bool) {
     for set in gated.sets.iter_mut().chain(&mut gated.custody) {
         set.present = set.wanted;
-        set.available = set.wanted.min(set.available + 1);
+        let one_more = i32::from(comes_up || set.fence.name != "a");
+        set.available = set.wanted.min(set.available + one_more);
     }
 }
 
@@ -281,6 +331,12 @@ fn write(gated: &mut Gated, write: &Upkeep) {
         Upkeep::ScaleCustody(to) => {
             let set = gated.custody.iter_mut().find(|set| set.fence == to.set).unwrap();
             (set.wanted, set.available) = (to.replicas, set.available.min(to.replicas));
+            set.annotations.clone_from(&to.annotations);
+        }
+        Upkeep::GiveBack(to) => {
+            let position = gated.custody.iter().position(|set| set.fence == to.set).unwrap();
+            let set = gated.custody.remove(position);
+            gated.sets.push(Set { labels: to.labels.clone(), annotations: to.annotations.clone(), ..set });
         }
         Upkeep::DeleteReplicaSet(which) => {
             gated.sets.retain(|set| set.fence != *which);
@@ -292,32 +348,50 @@ fn write(gated: &mut Gated, write: &Upkeep) {
     }
 }
 
+fn play(wanted: i32, bad: i32, good: Option<i32>, comes_up: bool) -> Gated {
+    let case = format!("{wanted} {bad} {good:?} {comes_up}");
+    let sets = good.map(|good| set("a", good, good, 1)).into_iter().chain([set("b", bad, bad, 2)]);
+    let mut world = gated(sets.collect(), vec![]);
+    world.wanted = wanted;
+    let total = |world: &Gated| -> i32 { world.sets.iter().chain(&world.custody).map(|set| set.available).sum() };
+    let least = total(&world);
+    for step in 0..60 {
+        world.now = at(20 * step);
+        for each in upkeep(&world) {
+            write(&mut world, &each);
+            assert!(total(&world) >= least, "{case}: after {}", each.name());
+        }
+        control(&mut world);
+        assert!(total(&world) >= least.min(wanted), "{case}: after the controller");
+        run_pods(&mut world, comes_up);
+    }
+    world
+}
+
 /// From every mix of both releases: at each step as many are available as were at the start, and it ends.
 #[test]
 fn from_everywhere_it_ends_with_the_release_before_and_never_fewer_pods() {
     for wanted in 1..5 {
         for bad in 1..=wanted {
             for good in [Some(wanted - bad), None] {
-                let sets =
-                    good.map(|good| set("a", good, good, 1)).into_iter().chain([set("b", bad, bad, 2)]).collect();
-                let mut world = gated(sets, vec![]);
-                world.wanted = wanted;
-                let total =
-                    |world: &Gated| -> i32 { world.sets.iter().chain(&world.custody).map(|set| set.available).sum() };
-                let least = total(&world);
-                for _ in 0..40 {
-                    for each in upkeep(&world) {
-                        write(&mut world, &each);
-                        assert!(total(&world) >= least, "{wanted} {bad} {good:?}: after {}", each.name());
-                    }
-                    control(&mut world);
-                    run_pods(&mut world);
-                }
+                let world = play(wanted, bad, good, true);
                 let left: Vec<(&str, i32)> =
                     world.sets.iter().map(|set| (set.fence.name.as_str(), set.available)).collect();
                 assert_eq!((left, world.custody.len()), (vec![("a", wanted)], 0), "{wanted} {bad} {good:?}");
                 assert_eq!(progress(&world, "b"), Progress::Done);
             }
+        }
+    }
+}
+
+#[test]
+fn from_everywhere_it_ends_with_this_one_in_full_where_the_release_before_never_comes_up() {
+    for wanted in 1..5 {
+        for (bad, good) in [(wanted, Some(0)), (wanted, None)] {
+            let world = play(wanted, bad, good, false);
+            let serving: i32 = world.sets.iter().filter(|set| set.fence.name == "b").map(|set| set.available).sum();
+            assert_eq!((serving, world.custody.len()), (wanted, 0), "{wanted} {bad} {good:?}");
+            assert_eq!(progress(&world, "b"), Progress::Failed);
         }
     }
 }

@@ -57,9 +57,8 @@ fn a_wish_is_on_record_before_anything_is_written_and_taken_once() {
     let mut seen = asks(with_targets(clean(), vec![named("shop"), named("worker")]), "t");
     let taken = pass(&mut seen);
     assert_eq!(says(&taken), "RollbackTaken, RolledBack, Targets");
-    seen.targets.iter_mut().for_each(|target| target.progress = Some(Progress::Done));
     let revoking = pass(&mut seen);
-    assert_eq!(seen.status.step.as_deref(), Some("RollingBack"), "it is approved still");
+    assert_eq!(seen.status.step.as_deref(), Some("RollingBack"), "it has not been looked at");
     let off = |name: &str| (name.to_owned(), "shop:0".to_owned());
     assert_eq!(lists(&revoking), [off("worker"), off("shop")], "the last target first");
     seen.targets = vec![revoked(Progress::UnderWay("1 of 2".into()))];
@@ -96,7 +95,7 @@ fn a_wish_that_cannot_be_met_is_refused_and_nothing_is_revoked() {
     let superseded = TargetSeen { successor: Some("next".into()), ..let_go("shop") };
     refused(vec![superseded], RollbackMode::Manual, "NothingToRollBack: run next");
     let held = target("shop", Some(deployment("shop:1", &["shop:0"])));
-    refused(vec![held], RollbackMode::Automatic, "NothingToRollBack: no target");
+    refused(vec![held], RollbackMode::Automatic, "NothingToRollBack: this release has not been let go");
 }
 
 /// A run that has let its image go and whose migration for it has failed since, with this class.
@@ -125,18 +124,24 @@ fn what_was_let_go_goes_back_by_itself_where_its_migration_has_touched_the_datab
     for mode in [Manual, Never] {
         assert_eq!(says(wants(failed(), mode, BackwardCompatible)), "Targets");
     }
-    assert_eq!(says(wants(failed(), Automatic, Breaking)), "RolledBack, Targets", "no migration of it has succeeded");
-    let migrated = |schema| {
-        let mut seen = wants(failed(), Automatic, schema);
+    assert_eq!(says(wants(failed(), Automatic, Unknown)), "RolledBack, Targets");
+    assert_eq!(says(wants(failed(), Automatic, Breaking)), "Targets", "a person is asked");
+    let asked = asks(wants(failed(), Automatic, Breaking), "t");
+    assert_eq!(says(asked), "RollbackTaken, RolledBack, Targets", "and has answered");
+    let but = |change: &dyn Fn(&mut crate::api::status::Failure)| {
+        let mut seen = failed_since("Interrupted");
         let mut status = (*seen.status).clone();
-        status.clean.clone_from(&clean().status.clean);
+        status.failure.as_mut().map(change);
         seen.status = Arc::new(status);
         seen
     };
-    assert_eq!(says(migrated(Unknown)), "RolledBack, Targets");
-    assert_eq!(says(migrated(Breaking)), "Targets", "a person is asked");
-    let asked = asks(migrated(Breaking), "t");
-    assert_eq!(says(asked), "RollbackTaken, RolledBack, Targets", "and has answered");
+    assert_eq!(
+        says(but(&|failure| failure.step = "Check".into())),
+        "Targets",
+        "the check was ended, not the migration"
+    );
+    let well = || Some(crate::api::status::Triage { outcome: "Succeeded".into(), ..Default::default() });
+    assert_eq!(says(but(&|failure| failure.triage = well())), "Targets", "the database says that all is well");
 }
 
 #[test]
@@ -144,7 +149,7 @@ fn at_most_one_automatic_rollback_a_generation() {
     let mut seen = failed_since("ScriptError");
     pass(&mut seen);
     let mut status = (*seen.status).clone();
-    assert!(status.rollback.as_ref().is_some_and(|rollback| rollback.id == "shop/1/automatic"));
+    assert!(status.rollback.as_ref().is_some_and(|rollback| rollback.id == "shop/u/1/automatic"));
     if let Some(rollback) = &mut status.rollback {
         rollback.lifted = true;
     }
@@ -184,6 +189,6 @@ fn what_failed_or_is_contested_says_what_to_do() {
         seen.run.rollback = Some(("u".into(), None));
         assert_eq!(says(&pass(&mut seen)), "RollbackTaken, RolledBack, Targets");
         let again = seen.status.rollback.as_ref().unwrap();
-        assert_eq!((again.id.as_str(), again.targets.len()), ("shop/1/u", 1));
+        assert_eq!((again.id.as_str(), again.targets.len()), ("shop/u/1/u", 1));
     }
 }
