@@ -116,7 +116,9 @@ async fn two_deployments_go_back_with_one_wish_and_a_history_of_none_is_no_obsta
 async fn a_later_migration_that_fails_takes_its_release_back_by_itself() {
     let _operator = undisturbed().await;
     let scene = second_release("rollback-automatic", json!({})).await;
-    scene.run("1.1", "echo 'psql:m.sql:1: ERROR:  42601: syntax error at or near \"FRM\"' >&2; exit 3", json!({}));
+    // Another migration of the same image, and the database does not say afterwards that all is well.
+    let fails = "echo 'psql:m.sql:1: ERROR:  42601: syntax error at or near \"FRM\"' >&2; exit 3";
+    scene.run("1.1", fails, json!({ "check": { "command": ["false"] } }));
     let done = until_rollback(&scene, RollbackState::Done).await;
     scene.serve("rolled back", "1.0", 2).await;
     let record = done.rollback.unwrap();
@@ -127,16 +129,19 @@ async fn a_later_migration_that_fails_takes_its_release_back_by_itself() {
 async fn where_there_is_no_room_it_is_made_by_steps() {
     let _operator = undisturbed().await;
     let scene = second_release("rollback-room", json!({})).await;
-    scene.world.kubectl(&["create", "quota", "tight", "--hard=pods=2"]);
+    // Of one pod only: the longer pods are refused, the longer the ReplicaSet controller takes to ask again.
+    scene.scaled("down", "1.1", 1).await;
+    scene.world.kubectl(&["create", "quota", "tight", "--hard=pods=1"]);
     ask(&scene, "t");
     let said = |status: &MigrationRunStatus| {
         let message = way_back(status).and_then(|rollback| rollback.message.as_ref());
         message.is_some_and(|message| message.contains("no room"))
     };
     scene.world.status("app", "no room", said).await;
-    scene.serve("nothing goes before it has waited", "1.1", 2).await;
+    scene.serve("nothing goes before it has waited", "1.1", 1).await;
+    scene.leave("a gap: there is room for one");
     until_rollback(&scene, RollbackState::Done).await;
-    scene.serve("rolled back", "1.0", 2).await;
+    scene.serve("rolled back", "1.0", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
