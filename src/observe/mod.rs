@@ -27,6 +27,7 @@ use crate::decide::Observed;
 use crate::decide::observed::{ContainerSeen, Fence, JobSeen, JobView, Lock, RunIdentity};
 use crate::decide::release::since;
 use caches::Caches;
+pub use targets::Peers;
 
 /// Why an observation could not be made. The run is looked at again.
 #[derive(Debug, thiserror::Error)]

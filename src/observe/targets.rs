@@ -138,10 +138,12 @@ impl Observer {
 }
 
 /// The other runs that name a Deployment.
-struct Peers {
-    namespace: String,
+#[derive(Clone, Debug)]
+pub struct Peers {
+    /// The namespace that they are in.
+    pub namespace: String,
     /// By name, so that what is said of them is the same in every pass.
-    runs: Vec<MigrationRun>,
+    pub runs: Vec<MigrationRun>,
 }
 
 impl Peers {
@@ -160,7 +162,8 @@ impl Peers {
 
     /// A run of the same database that has taken a release up later: of runs that are created once a release, the newest
     /// decides.
-    fn successor(&self, run: &MigrationRun) -> Option<&MigrationRun> {
+    #[must_use]
+    pub fn successor(&self, run: &MigrationRun) -> Option<&MigrationRun> {
         let place = |run: &MigrationRun| {
             let release = run.status.as_ref()?.release.as_ref()?;
             Some((release.queued_at.0, run.uid()))
@@ -178,7 +181,8 @@ impl Peers {
     }
 
     /// The image that the run's database was last seen clean with, whichever run has seen it.
-    fn clean_with(&self, run: &MigrationRun) -> Option<String> {
+    #[must_use]
+    pub fn clean_with(&self, run: &MigrationRun) -> Option<String> {
         let database = self.database(run);
         let all = self.runs.iter().chain([run]).filter_map(|run| run.status.as_ref());
         let records = all.filter_map(|status| {

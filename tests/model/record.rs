@@ -1,0 +1,134 @@
+//! A run as the API server has it, made of the model's, and back.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use sluice::api::migration_run::Database;
+use sluice::api::release::{inputs_digest, release_digest};
+use sluice::api::status::{self, AttemptOutcome, CleanRecord, Failure, ReleaseRecord, StepRecord};
+use sluice::api::target::Target;
+use sluice::api::{MigrationRun, MigrationRunSpec, MigrationRunStatus};
+
+use super::state::*;
+
+/// Where everything is.
+pub const NAMESPACE: &str = "shop";
+
+/// The present: what is on record lies before.
+pub fn now() -> Timestamp {
+    at(100)
+}
+
+fn at(rank: u8) -> Timestamp {
+    Timestamp::from_second(1_000_000 + i64::from(rank)).expect("a time")
+}
+
+/// Generation of an attempt of an earlier release, of the release on record, and of a spec that is not taken up yet.
+const EARLIER: i64 = 1;
+const ON_RECORD: i64 = 2;
+const NEXT: i64 = 3;
+
+/// The run.
+pub fn object(slot: usize, run: &Run) -> MigrationRun {
+    let name = format!("run-{slot}");
+    let taken_up = run.record.release == Some(run.image);
+    MigrationRun {
+        metadata: ObjectMeta {
+            name: Some(name.clone()),
+            namespace: Some(NAMESPACE.into()),
+            uid: Some(name),
+            generation: Some(if taken_up { ON_RECORD } else { NEXT }),
+            ..ObjectMeta::default()
+        },
+        spec: spec(run.image),
+        status: Some(status(run)),
+    }
+}
+
+fn spec(release: Release) -> MigrationRunSpec {
+    MigrationRunSpec {
+        image: IMAGES[usize::from(release)].to_owned(),
+        database: Database { id: Some("shop".into()), ..Database::default() },
+        targets: Some(vec![Target { name: "shop".into(), ..Target::default() }]),
+        ..MigrationRunSpec::default()
+    }
+}
+
+fn status(run: &Run) -> MigrationRunStatus {
+    let record = &run.record;
+    let failed = record.attempt == Attempt::Failed;
+    let release = record.release.map(|release| ReleaseRecord {
+        image: IMAGES[usize::from(release)].to_owned(),
+        database_id: "shop".into(),
+        digest: release_digest(&spec(release), NAMESPACE),
+        inputs: inputs_digest(&spec(release), NAMESPACE),
+        generation: ON_RECORD,
+        queued_at: Time(at(run.queued)),
+        retries: 0,
+    });
+    let clean = record.clean.map(|release| CleanRecord {
+        image: IMAGES[usize::from(release)].to_owned(),
+        database_id: "shop".into(),
+        digest: release_digest(&spec(release), NAMESPACE),
+        at: Time(at(run.cleaned)),
+    });
+    let before = record.dirty.then(|| attempt(EARLIER, Some(AttemptOutcome::Superseded)));
+    let outcome = match record.attempt {
+        Attempt::None => None,
+        Attempt::Active => Some(None),
+        Attempt::Clean => Some(Some(AttemptOutcome::Clean)),
+        Attempt::Failed => Some(Some(AttemptOutcome::Failed)),
+    };
+    MigrationRunStatus {
+        release,
+        clean,
+        failure: failed.then(failure),
+        attempts: before.into_iter().chain(outcome.map(|outcome| attempt(ON_RECORD, outcome))).collect(),
+        next_attempt_at: record.again.then(|| Time(now())),
+        ..MigrationRunStatus::default()
+    }
+}
+
+/// An attempt whose migrate Job has ended well, so that all rests on its check.
+fn attempt(generation: i64, outcome: Option<AttemptOutcome>) -> status::Attempt {
+    let step = |ended: bool| StepRecord {
+        job: "job".into(),
+        uid: "uid-of-a-job".into(),
+        started_at: Some(Time(at(0))),
+        ended_at: ended.then(|| Time(at(0))),
+        ..StepRecord::default()
+    };
+    status::Attempt {
+        number: 1,
+        generation,
+        image: String::new(),
+        migrate: step(true),
+        check: Some(step(outcome.is_some())),
+        outcome,
+        failure: (outcome == Some(AttemptOutcome::Failed)).then(failure),
+    }
+}
+
+fn failure() -> Failure {
+    Failure { class: "DataConflict".into(), ..Failure::default() }
+}
+
+/// What of a status bears on a decision.
+pub fn read(status: &MigrationRunStatus) -> Record {
+    // One that was superseded counts as none, after one that was not clean.
+    let current = status.current_attempt().filter(|last| last.outcome != Some(AttemptOutcome::Superseded));
+    let last = status.attempts.iter().rfind(|attempt| attempt.has_started());
+    let dirty = last.is_some_and(|last| last.outcome != Some(AttemptOutcome::Clean));
+    Record {
+        release: status.release.as_ref().map(|record| release(&record.image)),
+        clean: status.clean.as_ref().map(|record| release(&record.image)),
+        attempt: match current.map(|attempt| attempt.outcome) {
+            None => Attempt::None,
+            Some(None) => Attempt::Active,
+            Some(Some(AttemptOutcome::Clean)) => Attempt::Clean,
+            Some(Some(AttemptOutcome::Failed)) => Attempt::Failed,
+            Some(Some(other)) => panic!("{other:?} is no outcome here"),
+        },
+        dirty: current.is_none() && dirty,
+        again: status.next_attempt_at.is_some(),
+    }
+}
