@@ -110,6 +110,7 @@ impl Item for Write {
     fn bits(&self, bits: Bits) -> Bits {
         match self {
             Self::Approve { approved, fence } => bits.number(0, 3).item(approved).item(fence),
+            Self::Rule { sent, fence } => bits.number(6, 3).item(sent).item(fence),
             Self::Record { slot, record, taken_up, cleaned, token, fence } => {
                 let bits = bits.number(1, 3).number(*slot, 1).item(record).flag(*taken_up);
                 bits.flag(*cleaned).flag(*token).item(fence)

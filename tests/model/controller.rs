@@ -82,7 +82,8 @@ fn roll_out(
         return Some(next);
     };
     let mine = next.sets[new];
-    let to = if mine.wanted > deployment.wanted { deployment.wanted } else { deployment.wanted.min(mine.wanted + room) };
+    let to =
+        if mine.wanted > deployment.wanted { deployment.wanted } else { deployment.wanted.min(mine.wanted + room) };
     if to != mine.wanted {
         return scale(mutation, next, new, to);
     }

@@ -17,10 +17,10 @@ mod world;
 
 use std::time::Instant;
 
-use stateright::{Checker, Model, Path};
+use stateright::{Checker, HasDiscoveries, Model, Path};
 
 use state::State;
-use world::{Scene, Step, World};
+use world::{Age, HELD, NO_POD, STAYS, Scene, Stalled, Step, World};
 
 /// What is wrong with a world, to show that the checker would see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +42,8 @@ enum Mutation {
 /// Checks a scene to its end.
 fn check(name: &str, scene: Scene) {
     let begun = Instant::now();
-    let checker = World::new(scene, Mutation::None).checker().spawn_bfs().join();
+    let checker =
+        World::new(scene, Mutation::None).checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     let (states, steps) = (checker.unique_state_count(), checker.state_count());
     println!("{name}: {states} states, {steps} steps, {:.1?}", begun.elapsed());
     let found = checker.discoveries();
@@ -64,34 +65,86 @@ fn told(path: &Path<State, Step>) -> String {
     path.clone().into_vec().into_iter().map(line).collect()
 }
 
-fn scene(name: &str) -> Scene {
-    let one = Scene { releases: 2, runs: vec![vec![0, 1]], ..Scene::default() };
-    match name {
-        "one" => one,
-        "stalls" => Scene { stalls: true, plants: true, ..one },
-        "scales" => Scene { scales: true, ..one },
-        "scales-stalls" => Scene { scales: true, stalls: true, ..one },
-        "deletes" => Scene { deletes: true, ..one },
-        "orphans" => Scene { orphans: true, deletes: true, ..one },
-        "deletes-scales" => Scene { deletes: true, scales: true, ..one },
-        "razes" => Scene { deletes: true, razes: true, ..one },
-        "razes-stalls" => Scene { deletes: true, razes: true, stalls: true, ..one },
-        "two" => Scene { releases: 3, runs: vec![vec![1], vec![2]], ..Scene::default() },
-        "two2" => Scene { releases: 2, runs: vec![vec![0], vec![1]], ..Scene::default() },
-        "three" => Scene { releases: 3, runs: vec![vec![1, 2]], ..Scene::default() },
-        "lags" => Scene { stalls: true, lags: true, ..one },
-        _ => panic!("{name}"),
-    }
+/// Whether the checker finds that `property` does not hold.
+fn finds(scene: Scene, mutation: Mutation, property: &'static str) {
+    let enough = HasDiscoveries::AllOf([property].into());
+    let checker = World::new(scene, mutation).checker().finish_when(enough).spawn_bfs().join();
+    let path = checker.discovery(property).unwrap_or_else(|| panic!("{mutation:?} goes unseen"));
+    let (states, steps) = (checker.unique_state_count(), path.into_actions().len());
+    println!("{mutation:?}: found among {states} states, in {steps} steps: not {property}");
+}
+
+/// One run whose image follows Git, and Git goes back and forth between two releases.
+fn git() -> Scene {
+    Scene { templates: vec![0, 1], runs: vec![vec![0, 1]], ..Scene::default() }
+}
+
+/// A run for the second release alone; the first one was there before Sluice.
+fn second() -> Scene {
+    Scene { templates: vec![0, 1], runs: vec![vec![1]], ..Scene::default() }
+}
+
+/// Two releases after the first one, with one run that follows Git.
+fn third() -> Scene {
+    Scene { templates: vec![1, 2], runs: vec![vec![1, 2]], ..Scene::default() }
 }
 
 #[test]
-fn peek() {
-    let limit = std::env::var("LIMIT").map_or(20_000, |it| it.parse().unwrap());
-    for name in std::env::var("SCENE").unwrap().split(',') {
-        let world = World::new(scene(name), Mutation::None);
-        let begun = Instant::now();
-        let states = search::reachable(&world, limit);
-        println!("{name} {} states {:?}", states.len(), begun.elapsed());
-        if states.len() <= limit { check(name, scene(name)); }
-    }
+fn releases_come_and_go_back_fail_and_are_tried_again() {
+    check("retries", Scene { retries: true, ..git() });
+}
+
+#[test]
+fn a_release_overtakes_another() {
+    check("three releases, one run", third());
+    check("three releases, a run for each", Scene { runs: vec![vec![1], vec![2]], ..third() });
+}
+
+#[test]
+fn a_late_approval_and_planted_lists_open_nothing() {
+    check("stalled run", Scene { stalls: Some(Stalled::Runs), plants: true, ..git() });
+    check("stalled run, old cache", Scene { stalls: Some(Stalled::Runs), lags: true, ..second() });
+}
+
+#[test]
+fn people_scale_to_zero_and_back() {
+    check("scaled, stalled run", Scene { scales: true, stalls: Some(Stalled::Runs), ..second() });
+    check("scaled, stalled upkeep", Scene { scales: true, stalls: Some(Stalled::Deployment), ..second() });
+    let old = Scene { before_the_gate: Some(Age::Older), templates: vec![0, 1, 2], ..second() };
+    check("scaled, with history", Scene { scales: true, ..old });
+}
+
+#[test]
+fn a_deployment_is_deleted_and_created_again() {
+    check("deleted, all of it", Scene { deletes: true, razes: true, ..git() });
+    check("deleted, ReplicaSets stay", Scene { deletes: true, orphans: true, ..second() });
+}
+
+#[test]
+fn everything_is_deleted_while_a_replica_stalls() {
+    let all = Scene { deletes: true, razes: true, ..second() };
+    check("deleted, stalled run", Scene { stalls: Some(Stalled::Runs), ..all.clone() });
+    check("deleted, stalled upkeep", Scene { stalls: Some(Stalled::Deployment), ..all });
+}
+
+#[test]
+fn the_checker_sees_what_is_wrong() {
+    let stalled = Scene { stalls: Some(Stalled::Runs), ..second() };
+    let made_anew = Scene { deletes: true, razes: true, ..stalled.clone() };
+    finds(made_anew.clone(), Mutation::ApprovesBlindly, NO_POD);
+    finds(Scene { stalls: Some(Stalled::Runs), ..third() }, Mutation::ApprovesAnyVersion, STAYS);
+    finds(Scene { plants: true, ..second() }, Mutation::RuleBelievesTheWriter, NO_POD);
+    // The policy on ReplicaSets would still keep its pods down.
+    finds(third(), Mutation::OperatorOpensByItself, HELD);
+    let old = Scene { before_the_gate: Some(Age::Older), scales: true, templates: vec![0, 2], ..second() };
+    finds(old, Mutation::NoPolicyOnReplicaSets, NO_POD);
+}
+
+/// What is known not to hold, so that it is noticed when it does: see the ADR.
+#[test]
+fn what_is_not_promised_is_found_too() {
+    let newer = Scene { before_the_gate: Some(Age::Newer), scales: true, ..second() };
+    finds(newer, Mutation::None, NO_POD);
+    let made_anew = Scene { stalls: Some(Stalled::Runs), deletes: true, razes: true, ..second() };
+    finds(Scene { lags: true, ..made_anew }, Mutation::None, NO_POD);
 }

@@ -17,7 +17,7 @@ use sluice::decide::{Decision, Effect, decide};
 use sluice::observe::Peers;
 use sluice::status::{self, Applied};
 
-use super::api::workload;
+use super::api::{self, workload};
 use super::bits::Bits;
 use super::record::{NAMESPACE, now, object, read};
 use super::state::*;
@@ -124,8 +124,7 @@ fn observe(
 ) -> Observed {
     let mine = object(slot, run);
     let others = runs.iter().enumerate().filter(|(other, _)| *other != slot);
-    let peers: Vec<MigrationRun> =
-        others.clone().filter_map(|(slot, run)| Some(object(slot, run.as_ref()?))).collect();
+    let peers: Vec<MigrationRun> = others.clone().filter_map(|(slot, run)| Some(object(slot, run.as_ref()?))).collect();
     let busy = others.filter_map(|(_, run)| run.as_ref()).any(|run| run.record.attempt == Attempt::Active);
     let lock = if busy { Lock::Held { by: "another".into(), abandoned: None } } else { Lock::Mine(fence("lock")) };
     let peers = Peers { namespace: NAMESPACE.into(), runs: peers };
@@ -213,8 +212,10 @@ fn of_deployment(deployment: &Deployment, sets: &[ReplicaSet], kept: &[Kept]) ->
 
 fn written(write: &Upkeep, deployment: &Deployment, sets: &[ReplicaSet], kept: &[Kept]) -> Write {
     match write {
-        // Admission has always said the same already.
-        Upkeep::WriteRule(change) => panic!("{change:?} of {deployment:?}"),
+        Upkeep::WriteRule(change) => {
+            let sent = api::read(&change.of(&workload(*deployment)), *deployment);
+            Write::Rule { sent, fence: Fence::Current }
+        }
         Upkeep::DeleteReplicaSet(gone) => {
             let set = sets.iter().find(|set| fence(&name(set.release)) == *gone);
             Write::DeleteSet { release: set.expect("it was read").release, fence: Fence::Current }

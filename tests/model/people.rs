@@ -5,7 +5,7 @@ use super::world::{Scene, Step, World};
 
 /// What people may do next.
 pub fn steps(scene: &Scene, state: &State, steps: &mut Vec<Step>) {
-    let releases = || 0..scene.releases;
+    let releases = || scene.templates.iter().copied();
     match &state.deployment {
         Some(deployment) => {
             steps.extend(releases().filter(|release| *release != deployment.template).map(Step::Template));
@@ -25,7 +25,7 @@ pub fn steps(scene: &Scene, state: &State, steps: &mut Vec<Step>) {
         steps.extend(images.map(|image| Step::Apply(slot, *image)));
         steps.extend(run.map(|_| Step::Remove(slot)));
         let failed = run.is_some_and(|run| !run.token && run.record.attempt == Attempt::Failed && !run.record.again);
-        steps.extend(failed.then_some(Step::Retry(slot)));
+        steps.extend((scene.retries && failed).then_some(Step::Retry(slot)));
     }
 }
 

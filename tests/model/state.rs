@@ -166,6 +166,11 @@ pub enum Write {
         approved: Releases,
         fence: Fence,
     },
+    /// What the rule says of the Deployment, where it does not say so itself.
+    Rule {
+        sent: Deployment,
+        fence: Fence,
+    },
     Record {
         slot: usize,
         record: Record,
@@ -232,13 +237,15 @@ impl State {
             _ if changed => *fence = Fence::Changed,
             _ => {}
         };
-        let run = |slot: usize| (before.runs[slot] != self.runs[slot], before.runs[slot].is_some() && self.runs[slot].is_none());
+        let run = |slot: usize| {
+            (before.runs[slot] != self.runs[slot], before.runs[slot].is_some() && self.runs[slot].is_none())
+        };
         let set = |state: &Self, release| state.sets.iter().find(|set| set.release == release).copied();
         let changed_sets: Vec<bool> = (0..3).map(|release| set(before, release) != set(self, release)).collect();
         let changed_runs: Vec<(bool, bool)> = (0..self.runs.len()).map(run).collect();
         for write in self.live.iter_mut().chain(&mut self.stalled) {
             match write {
-                Write::Approve { fence, .. } => worse(fence, changed, gone),
+                Write::Approve { fence, .. } | Write::Rule { fence, .. } => worse(fence, changed, gone),
                 Write::Record { slot, fence, .. } => worse(fence, changed_runs[*slot].0, changed_runs[*slot].1),
                 Write::DeleteSet { release, fence } => worse(fence, changed_sets[usize::from(*release)], false),
                 Write::RestoreSet { owner, .. } => worse(owner, false, gone),
@@ -250,7 +257,7 @@ impl State {
         }
         if fenced {
             for writes in [&mut self.live, &mut self.stalled] {
-                let end = writes.iter().position(Write::is_void).unwrap_or(writes.len());
+                let end = writes.iter().position(|write| write.is_void(&self.kept)).unwrap_or(writes.len());
                 writes.truncate(end);
             }
         }
@@ -258,20 +265,17 @@ impl State {
         self.rank();
     }
 
-    /// Numbers of what is kept, without gaps that say nothing.
+    /// Numbers of what is kept, without gaps: a new one follows upon the newest, so only their order says anything.
     fn renumber(&mut self) {
         let writes = self.live.iter_mut().chain(&mut self.stalled).filter_map(|write| match write {
             Write::Keep(kept) | Write::Drop(kept) => Some(kept),
             _ => None,
         });
-        let mut all: Vec<&mut u8> = writes.map(|kept| &mut kept.number).collect();
-        // Only for who goes on from an old number it matters whether two follow upon each other.
-        let gap = if all.is_empty() { 1 } else { 2 };
-        all.extend(self.kept.iter_mut().map(|kept| &mut kept.number));
+        let mut all: Vec<&mut u8> = writes.chain(&mut self.kept).map(|kept| &mut kept.number).collect();
         all.sort();
         let (mut old, mut new) = (0, 0);
         for number in all {
-            new += (*number - old).min(gap);
+            new += (*number - old).min(1);
             (old, *number) = (*number, new);
         }
         self.kept.sort_by_key(|kept| std::cmp::Reverse((kept.number, kept.release)));
@@ -314,7 +318,11 @@ impl fmt::Display for State {
             let Run { token, answer, queued, cleaned, record, .. } = run;
             let [of, clean] = [record.release, record.clean].map(|release| release.map(letter));
             write!(out, " | run {} queued {queued} cleaned {cleaned}: {of:?} {:?}", letter(run.image), record.attempt)?;
-            write!(out, " clean {clean:?} dirty {} again {} token {token} answer {answer:?}", record.dirty, record.again)?;
+            write!(
+                out,
+                " clean {clean:?} dirty {} again {} token {token} answer {answer:?}",
+                record.dirty, record.again
+            )?;
         }
         write!(out, " | database {:?} | live {:?} | stalled {:?}", self.clean, self.live, self.stalled)?;
         write!(out, "{}", if self.cached.is_some() { " | cached" } else { "" })
@@ -323,12 +331,14 @@ impl fmt::Display for State {
 
 impl Write {
     /// Whether the API server would refuse it for good, since what it rests on has changed.
-    fn is_void(&self) -> bool {
+    fn is_void(&self, kept: &[Kept]) -> bool {
         match self {
-            Self::Approve { fence, .. } | Self::Record { fence, .. } | Self::DeleteSet { fence, .. } => {
-                *fence != Fence::Current
-            }
-            Self::RestoreSet { .. } | Self::Keep(_) | Self::Drop(_) => false,
+            Self::Drop(old) => !kept.contains(old),
+            Self::Approve { fence, .. }
+            | Self::Rule { fence, .. }
+            | Self::Record { fence, .. }
+            | Self::DeleteSet { fence, .. } => *fence != Fence::Current,
+            Self::RestoreSet { .. } | Self::Keep(_) => false,
         }
     }
 }

@@ -11,10 +11,12 @@ use super::{Mutation, controller, people};
 /// How much of the world there is. What is there may happen at any time and as often as it likes.
 #[derive(Clone, Debug, Default)]
 pub struct Scene {
-    /// How many releases there are.
-    pub releases: u8,
+    /// The releases that people put into the template; the first one is there at the beginning.
+    pub templates: Vec<Release>,
     /// The MigrationRuns, each with the images that people give it.
     pub runs: Vec<Vec<Release>>,
+    /// People ask for a failed release to be tried again.
+    pub retries: bool,
     /// People scale the Deployment to 0 and back.
     pub scales: bool,
     /// They delete it and create it again.
@@ -25,10 +27,26 @@ pub struct Scene {
     pub plants: bool,
     /// They delete everything, the database too, and begin anew.
     pub razes: bool,
-    /// There is a second replica, which decides now and writes later.
-    pub stalls: bool,
+    /// There is a second replica, which decides about this now and writes later.
+    pub stalls: Option<Stalled>,
     /// Its cache of runs is older than its cache of Deployments.
     pub lags: bool,
+    /// There is a ReplicaSet of the third release, without pods, from before the gate.
+    pub before_the_gate: Option<Age>,
+}
+
+/// Which of its two loops stalls. They share nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stalled {
+    Runs,
+    Deployment,
+}
+
+/// When a ReplicaSet was made, beside that of the first release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    Older,
+    Newer,
 }
 
 /// One step.
@@ -77,8 +95,13 @@ pub struct World {
     operator: Operator,
 }
 
+/// The promise that the gate is for.
+pub const NO_POD: &str = "2: no release that the database has not gets a pod through its Deployment";
+/// What holds it there, whether or not something else would.
+pub const HELD: &str = "9: what the database has not is held, whatever is deleted";
 const SERVES: &str = "5: the old release keeps its pod for as long as a hold lasts";
-const STAYS: &str = "what is approved stays approved";
+/// Without it a release that serves would be held again.
+pub const STAYS: &str = "what is approved stays approved";
 
 impl World {
     pub fn new(scene: Scene, mutation: Mutation) -> Self {
@@ -120,14 +143,11 @@ impl World {
     fn faults(&self, state: &State, steps: &mut Vec<Step>) {
         // A crash between keeping a release and dropping the oldest leaves one too many; without end it happens to nobody.
         steps.extend((!state.live.is_empty() && state.kept.len() <= KEPT).then_some(Step::Crash));
-        if !self.scene.stalls {
-            return;
-        }
-        if state.stalled.is_empty() {
-            steps.extend((0..state.runs.len()).map(|slot| Step::Look(Subject::Run(slot))));
-            steps.push(Step::Look(Subject::Deployment));
-        } else {
-            steps.push(Step::Forget);
+        let Some(stalls) = self.scene.stalls else { return };
+        match stalls {
+            _ if !state.stalled.is_empty() => steps.push(Step::Forget),
+            Stalled::Runs => steps.extend((0..state.runs.len()).map(|slot| Step::Look(Subject::Run(slot)))),
+            Stalled::Deployment => steps.push(Step::Look(Subject::Deployment)),
         }
         let fresh = self.scene.lags && state.stalled.is_empty() && state.cached.is_none();
         steps.extend((fresh && state.runs.iter().any(Option::is_some)).then_some(Step::Cache));
@@ -165,7 +185,8 @@ impl World {
             Step::Ends(slot, clean) => {
                 let run = next.runs[slot].as_mut()?;
                 run.answer = Some(clean);
-                next.clean = run.record.release.filter(|_| clean).map_or(next.clean, |release| next.clean.with(release));
+                next.clean =
+                    run.record.release.filter(|_| clean).map_or(next.clean, |release| next.clean.with(release));
             }
             _ => return people::next(self, state, step),
         }
@@ -195,7 +216,12 @@ impl World {
                     _ => fence == Fence::Current,
                 };
                 let old = next.deployment.filter(|_| let_in)?;
-                next.deployment = Some(self.api.admit(self.mutation, Some(old), Deployment { approved, ..old }, true)?);
+                next.deployment =
+                    Some(self.api.admit(self.mutation, Some(old), Deployment { approved, ..old }, true)?);
+            }
+            Write::Rule { sent, fence } => {
+                let old = next.deployment.filter(|_| fence == Fence::Current)?;
+                next.deployment = Some(self.api.admit(self.mutation, Some(old), sent, true)?);
             }
             Write::Record { slot, record, taken_up, cleaned, token, fence } => {
                 let run = next.runs[slot].as_mut().filter(|_| fence == Fence::Current)?;
@@ -239,7 +265,7 @@ impl Model for World {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        vec![beginning(self.scene.runs.len())]
+        vec![beginning(&self.scene)]
     }
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
@@ -257,22 +283,24 @@ impl Model for World {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("2: no release that the database has not gets a pod through its Deployment", |_, state: &State| {
+            Property::always(NO_POD, |_, state: &State| {
                 let mut sets = state.sets.iter().filter(|set| set.owner != Owner::Gone);
                 sets.all(|set| set.wanted == 0 || state.clean.has(set.release))
             }),
-            Property::always("9: what the database has not is held, whatever is deleted", |_, state: &State| {
+            Property::always(HELD, |_, state: &State| {
                 let held = |it: Deployment| it.held != Held::No && it.paused;
                 state.deployment.is_none_or(|it| state.clean.has(it.template) || held(it))
             }),
             Property::always(SERVES, |_, state: &State| state.broken != Some(SERVES)),
             Property::always(STAYS, |_, state: &State| state.broken != Some(STAYS)),
-            Property::always("5: at rest, what is approved serves while the template is held", |world: &Self, state: &State| {
-                !old_one_is_down(state) || !world.rests(state)
-            }),
-            Property::always("8: at rest, the release of a run that did not fail is open", |world: &Self, state: &State| {
-                !is_blocked(state) || !world.rests(state)
-            }),
+            Property::always(
+                "5: at rest, what is approved serves while the template is held",
+                |world: &Self, state: &State| !old_one_is_down(state) || !world.rests(state),
+            ),
+            Property::always(
+                "8: at rest, the release of a run that did not fail is open",
+                |world: &Self, state: &State| !is_blocked(state) || !world.rests(state),
+            ),
             Property::sometimes("the second release serves", |_, state: &State| {
                 state.deployment.is_some_and(|it| it.held == Held::No && it.template == 1)
                     && state.sets.iter().any(|set| set.release == 1 && set.present > 0)
@@ -285,13 +313,20 @@ impl Model for World {
 }
 
 /// The first release is adopted: it runs, and the gate is on.
-fn beginning(runs: usize) -> State {
+fn beginning(scene: &Scene) -> State {
     let first = Releases::default().with(0);
+    let mut sets = vec![ReplicaSet { release: 0, owner: Owner::Deployment, wanted: 1, present: 1, listed: Some(true) }];
+    let old = ReplicaSet { release: 2, owner: Owner::Deployment, wanted: 0, present: 0, listed: None };
+    match scene.before_the_gate {
+        Some(Age::Older) => sets.insert(0, old),
+        Some(Age::Newer) => sets.push(old),
+        None => {}
+    }
     State {
         deployment: Some(Deployment { template: 0, wanted: 1, approved: first, held: Held::No, paused: false }),
-        sets: vec![ReplicaSet { release: 0, owner: Owner::Deployment, wanted: 1, present: 1, listed: Some(true) }],
+        sets,
         kept: Vec::new(),
-        runs: vec![None; runs],
+        runs: vec![None; scene.runs.len()],
         clean: first,
         live: Vec::new(),
         stalled: Vec::new(),
