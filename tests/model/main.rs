@@ -116,7 +116,7 @@ fn people_scale_to_zero_and_back() {
 
 #[test]
 fn a_deployment_is_deleted_and_created_again() {
-    check("deleted, all of it", Scene { deletes: true, razes: true, ..git() });
+    check("deleted, all of it", Scene { deletes: true, razes: true, plants: true, ..git() });
     check("deleted, ReplicaSets stay", Scene { deletes: true, orphans: true, ..second() });
 }
 

@@ -126,7 +126,13 @@ fn observe(
     let others = runs.iter().enumerate().filter(|(other, _)| *other != slot);
     let peers: Vec<MigrationRun> = others.clone().filter_map(|(slot, run)| Some(object(slot, run.as_ref()?))).collect();
     let busy = others.filter_map(|(_, run)| run.as_ref()).any(|run| run.record.attempt == Attempt::Active);
-    let lock = if busy { Lock::Held { by: "another".into(), abandoned: None } } else { Lock::Mine(fence("lock")) };
+    // It is given back when the run rests.
+    let rests = matches!(run.record.attempt, Attempt::Clean | Attempt::Failed) && !run.record.again && !run.token;
+    let lock = match (busy, rests) {
+        (true, _) => Lock::Held { by: "another".into(), abandoned: None },
+        (false, true) => Lock::Free,
+        (false, false) => Lock::Mine(fence("lock")),
+    };
     let peers = Peers { namespace: NAMESPACE.into(), runs: peers };
     let target = TargetSeen {
         name: "shop".into(),

@@ -345,11 +345,17 @@ fn broken(state: &State, next: &State) -> Option<&'static str> {
     (!after.approved.includes(before.approved)).then_some(STAYS)
 }
 
-/// The template is held, a pod is wanted, there is an approved release to have it, and none has.
+/// The template is held, a pod is wanted, there is a release to have it that is approved (or, where nothing is, that a run has on
+/// record as clean beside its own), and none has.
 fn old_one_is_down(state: &State) -> bool {
     let Some(it) = state.deployment.filter(|it| it.held != Held::No && it.wanted == 1) else { return false };
+    let decides = state.runs.iter().flatten().max_by_key(|run| run.queued);
+    let latest = state.runs.iter().flatten().max_by_key(|run| run.cleaned).and_then(|run| run.record.clean);
+    let nothing = it.approved == Releases::default();
+    let known = latest.filter(|latest| nothing && decides.is_some_and(|run| run.image != *latest));
     let sets = state.owned().map(|set| set.release);
-    sets.chain(state.kept.iter().map(|kept| kept.release)).any(|release| it.approved.has(release)) && !state.serves()
+    let mut there = sets.chain(state.kept.iter().map(|kept| kept.release));
+    there.any(|release| it.approved.has(release) || known == Some(release)) && !state.serves()
 }
 
 /// A run is for the template and decides, it has not failed, and still the template's ReplicaSet does not serve alone.
