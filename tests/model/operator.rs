@@ -1,13 +1,13 @@
 //! The operator: what it reads is made of the state, what it does is decided by its own code (`sluice::decide`, `sluice::status`), and
 //! becomes writes with the preconditions that `sluice::apply` gives them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::{Value, json};
-use sluice::api::MigrationRun;
+use sluice::api::{MigrationRun, labels};
 use sluice::classify::{Classifier, Ending, Step, Tool};
 use sluice::decide::observed::{
     self, ContainerSeen, DeploymentSeen, Ended, JobSeen, JobView, Lock, Observed, RunIdentity, TargetSeen,
@@ -19,7 +19,7 @@ use sluice::status::{self, Applied};
 
 use super::api::{self, workload};
 use super::bits::Bits;
-use super::record::{NAMESPACE, now, object, read};
+use super::record::{NAMESPACE, at, now, object, read};
 use super::state::*;
 
 /// What a pass is about.
@@ -92,6 +92,7 @@ fn of_run(slot: usize, runs: &[Option<Run>], deployment: Option<Deployment>, run
             | Effect::DeleteBudget { .. }
             | Effect::EndJob(_)
             | Effect::DeleteJob(_) => {}
+            Effect::RevokeImages { .. } => panic!("RevokeImages: the model has no rollback, and nobody wished for one"),
         }
     }
     writes.extend(record(slot, run, &seen, &decision, &applied));
@@ -146,6 +147,8 @@ fn observe(
         successor: peers.successor(&mine).map(ResourceExt::name_any),
         clean_with: peers.clean_with(&mine),
         unready: Vec::new(),
+        way_back: None,
+        progress: None,
     };
     let status = mine.status.clone().unwrap_or_default();
     Observed {
@@ -157,6 +160,7 @@ fn observe(
             generation: mine.metadata.generation.unwrap_or_default(),
             deleting: false,
             retry: run.token.then(|| ("token".to_owned(), None)),
+            rollback: None,
         },
         spec: Arc::new(mine.spec),
         refusal: None,
@@ -209,9 +213,17 @@ fn of_deployment(deployment: &Deployment, sets: &[ReplicaSet], kept: &[Kept]) ->
         fence: fence("shop"),
         wanted: i32::from(deployment.wanted),
         complete: total == deployment.wanted && its.is_none_or(present),
-        sets: sets.iter().map(set).collect(),
+        sets: sets.iter().zip(0..).map(|(each, place)| set(each, place)).collect(),
         revisions: kept.iter().map(revision).collect(),
         enforcement: Default::default(),
+        now: now(),
+        revoked: Vec::new(),
+        custody: Vec::new(),
+        selected_by: Some(BTreeSet::new()),
+        max_unavailable: 0,
+        recreate: false,
+        deadline: None,
+        no_room: false,
     };
     upkeep(&gated).iter().map(|write| written(write, deployment, sets, kept)).collect()
 }
@@ -237,6 +249,9 @@ fn written(write: &Upkeep, deployment: &Deployment, sets: &[ReplicaSet], kept: &
         Upkeep::DropRevision(gone) => {
             Write::Drop(*kept.iter().find(|kept| revision(kept).fence == *gone).expect("it was read"))
         }
+        Upkeep::TakeCustody(_) | Upkeep::ScaleCustody(_) | Upkeep::GiveBack(_) => {
+            panic!("{}: nothing is in custody, for nothing was rolled back", write.name())
+        }
     }
 }
 
@@ -257,13 +272,21 @@ fn images(release: Release) -> BTreeSet<String> {
     [IMAGES[usize::from(release)].to_owned()].into()
 }
 
-fn set(set: &ReplicaSet) -> Set {
+/// The ReplicaSet in that place: the later it is, the later it was created.
+fn set(set: &ReplicaSet, place: u8) -> Set {
+    let list = |own: bool| if own { Releases::default().with(set.release) } else { Releases::default() };
+    let list = set.listed.map(|own| (labels::APPROVED_IMAGES.to_owned(), list(own).text()));
     Set {
         fence: fence(&name(set.release)),
         release: images(set.release),
         wanted: i32::from(set.wanted),
         present: i32::from(set.present),
         ready: i32::from(set.present),
+        available: i32::from(set.present),
+        created: Some(at(place)),
+        labels: BTreeMap::new(),
+        annotations: list.into_iter().collect(),
+        relabelled_by: None,
         manifest: manifest(set.release),
     }
 }

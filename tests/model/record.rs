@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use sluice::api::migration_run::Database;
 use sluice::api::release::{inputs_digest, release_digest};
 use sluice::api::status::{self, AttemptOutcome, CleanRecord, Failure, ReleaseRecord, StepRecord};
-use sluice::api::target::Target;
+use sluice::api::target::{Rollback, RollbackMode, Target};
 use sluice::api::{MigrationRun, MigrationRunSpec, MigrationRunStatus};
 
 use super::state::*;
@@ -18,7 +18,8 @@ pub fn now() -> Timestamp {
     at(100)
 }
 
-fn at(rank: u8) -> Timestamp {
+/// An earlier time: the higher the rank, the later.
+pub fn at(rank: u8) -> Timestamp {
     Timestamp::from_second(1_000_000 + i64::from(rank)).expect("a time")
 }
 
@@ -49,6 +50,8 @@ fn spec(release: Release) -> MigrationRunSpec {
         image: IMAGES[usize::from(release)].to_owned(),
         database: Database { id: Some("shop".into()), ..Database::default() },
         targets: Some(vec![Target { name: "shop".into(), ..Target::default() }]),
+        // Not in the model.
+        rollback: Some(Rollback { mode: Some(RollbackMode::Never), ..Rollback::default() }),
         ..MigrationRunSpec::default()
     }
 }
