@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::custody;
 use super::effect::Right;
 use super::observed::Fence;
+use crate::api::labels;
 use crate::api::status::Enforcement;
 use crate::gate::{Approved, Change, Request, Workload, judge};
 
@@ -269,7 +270,18 @@ fn lost(gated: &Gated, approved: &Approved) -> Option<Upkeep> {
 
 fn while_open(gated: &Gated) -> Vec<Upkeep> {
     let its: BTreeSet<String> = gated.workload.gated_images().into_iter().map(str::to_owned).collect();
-    keep(gated, serving(gated).filter(|set| gated.complete && set.release == its))
+    let approved = gated.workload.approved();
+    let unlisted = unlisted(gated).filter(|set| set.release != its && !is_approved(&set.release, &approved));
+    let mut effects: Vec<Upkeep> = unlisted.map(|set| Upkeep::DeleteReplicaSet(set.fence.clone())).collect();
+    effects.extend(keep(gated, serving(gated).filter(|set| gated.complete && set.release == its)));
+    effects
+}
+
+/// ReplicaSets without pods from before the gate: without a copy of the list the policies do not know them. When a hold comes,
+/// the controller could start the newest of them before it is looked at again.
+fn unlisted(gated: &Gated) -> impl Iterator<Item = &Set> {
+    let sets = gated.sets.iter().filter(|set| set.wanted == 0 && set.present == 0);
+    sets.filter(|set| gated.workload.is_taken_up() && !set.annotations.contains_key(labels::APPROVED_IMAGES))
 }
 
 /// The one ReplicaSet that has all pods that are wanted, and no other has any.

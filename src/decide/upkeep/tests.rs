@@ -1,7 +1,6 @@
 //! What is done for gated Deployments.
 
 use super::*;
-use crate::api::labels;
 use crate::gate::Container;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -16,6 +15,11 @@ fn set(image: &str, wanted: i32) -> Set {
         manifest: json!({ "metadata": { "name": image } }),
         ..Set::default()
     }
+}
+
+/// One without pods that the Deployment controller has seen since there is a gate.
+fn listed(image: &str) -> Set {
+    Set { annotations: BTreeMap::from([(labels::APPROVED_IMAGES.to_owned(), "a".to_owned())]), ..set(image, 0) }
 }
 
 fn kept(number: i64, image: &str) -> Revision {
@@ -99,6 +103,25 @@ fn a_held_deployment_keeps_what_serves_and_loses_what_must_not_start() {
 }
 
 #[test]
+fn an_open_deployment_loses_what_is_older_than_its_gate() {
+    let beside = |other: Set| gated("a", vec![set("a", 2), other], vec![kept(1, "a")]);
+    assert_eq!(says(&beside(set("z", 0))), "DeleteReplicaSet z");
+    assert_eq!(says(&beside(listed("z"))), "", "the policies know it");
+    assert_eq!(says(&beside(Set { present: 1, ..set("z", 0) })), "", "its last pod is there");
+    assert_eq!(says(&beside(Set { wanted: 1, ..set("z", 0) })), "", "it is to have pods");
+    let approved = Set { release: ["a".to_owned()].into(), ..set("a2", 0) };
+    assert_eq!(says(&beside(approved)), "", "it is approved");
+    let mut bypassed = beside(set("z", 0));
+    bypassed.workload.containers[0].image = "z".into();
+    let bypass = (labels::BYPASS.to_owned(), "z it is urgent".to_owned());
+    bypassed.workload.annotations.extend([bypass]);
+    assert_eq!(says(&bypassed), "", "it is about to start");
+    let mut older = beside(set("z", 0));
+    older.workload.annotations.clear();
+    assert_eq!(says(&older), "", "nothing says yet what is approved");
+}
+
+#[test]
 fn a_hold_that_the_rule_no_longer_wants_ends() {
     let mut renamed = gated("b", vec![set("a", 2)], vec![kept(1, "a")]);
     renamed.workload.containers[0].image = "a".into();
@@ -115,7 +138,7 @@ fn a_complete_release_is_kept_once_and_no_more_than_three_are() {
     let older = || vec![kept(4, "z"), kept(3, "y"), kept(2, "x")];
     assert_eq!(says(&gated("a", vec![set("a", 2)], vec![])), "KeepRevision 1");
     assert_eq!(says(&gated("a", vec![set("a", 2)], vec![kept(1, "a")])), "");
-    assert_eq!(says(&gated("a", vec![set("a", 2), set("z", 0)], older())), "KeepRevision 5, DropRevision x");
+    assert_eq!(says(&gated("a", vec![set("a", 2), listed("z")], older())), "KeepRevision 5, DropRevision x");
     let mut unready = gated("a", vec![set("a", 2)], vec![]);
     unready.sets[0].ready = 1;
     assert_eq!(says(&unready), "", "not all of it is ready");
