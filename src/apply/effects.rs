@@ -6,13 +6,14 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Applier, Error, refusal, unchanged};
-use crate::api::labels;
+use crate::api::{MigrationRun, labels};
 use crate::build;
 use crate::decide::observed::Fence;
 use crate::decide::{Effect, Observed};
+use crate::gate::Approved;
 use crate::status::Applied;
 
 /// Carries out one effect.
@@ -58,15 +59,36 @@ pub async fn apply(
                 _ => Ok(()),
             }
         }
-        Effect::ApproveImages { deployment, approved } | Effect::RevokeImages { deployment, approved } => {
-            let path = format!("/metadata/annotations/{}", labels::APPROVED_IMAGES.replace('/', "~1"));
-            let mut operations = unchanged(deployment);
-            // A gated Deployment has annotations: the rule writes its list at every pass.
-            operations.push(json!({ "op": "add", "path": path, "value": approved.text() }));
-            applier.patch::<Deployment>(namespace, deployment, name, operations).await
+        Effect::ApproveImages { deployment, approved } => {
+            confirm(applier, observed, name).await?;
+            applier.patch::<Deployment>(namespace, deployment, name, listing(deployment, approved)).await
+        }
+        Effect::RevokeImages { deployment, approved } => {
+            applier.patch::<Deployment>(namespace, deployment, name, listing(deployment, approved)).await
         }
         Effect::DeleteJob(job) => applier.delete::<Job>(namespace, job, name).await,
     }
+}
+
+/// The list of a gated Deployment, which has annotations: the rule writes its list at every pass.
+fn listing(deployment: &Fence, approved: &Approved) -> Vec<Value> {
+    let path = format!("/metadata/annotations/{}", labels::APPROVED_IMAGES.replace('/', "~1"));
+    let mut operations = unchanged(deployment);
+    operations.push(json!({ "op": "add", "path": path, "value": approved.text() }));
+    operations
+}
+
+/// Asks the API server whether the run is there still and wants the same. The Deployment's version says nothing of the run: a
+/// cache that has the Deployment created again may yet have a run that was deleted with its database.
+async fn confirm(applier: &Applier, observed: &Observed, effect: &'static str) -> Result<(), Error> {
+    let run = &observed.run;
+    let api: Api<MigrationRun> = Api::namespaced(applier.client.clone(), &run.namespace);
+    let found = api.get_metadata_opt(&run.name).await.map_err(|error| refusal(effect, error))?.map(|it| it.metadata);
+    let same = found.is_some_and(|it| {
+        let live = it.deletion_timestamp.is_none();
+        live && it.uid.as_ref() == Some(&run.uid) && it.generation.unwrap_or_default() == run.generation
+    });
+    same.then_some(()).ok_or(Error::Conflict { effect })
 }
 
 async fn acquire(applier: &Applier, observed: &Observed, database: &str) -> Result<(), Error> {

@@ -15,16 +15,32 @@ fn fence() -> Fence {
     Fence { name: "x".into(), uid: "its-uid".into(), resource_version: "7".into() }
 }
 
-/// An applier whose API server answers nothing but errors, and what it was sent.
+/// An applier whose API server answers every write with an error, and what it was sent. The run is as it was observed.
 fn applier() -> (Applier, Arc<Mutex<Vec<Value>>>) {
+    let run = observed().run;
+    applier_with(Some(json!({ "name": run.name, "uid": run.uid, "generation": run.generation })))
+}
+
+/// The same, where a read of the run finds this.
+fn applier_with(run: Option<Value>) -> (Applier, Arc<Mutex<Vec<Value>>>) {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let told = sent.clone();
     let service = tower::service_fn(move |request: http::Request<Body>| {
-        let told = told.clone();
+        let (told, run) = (told.clone(), run.clone());
         async move {
-            let bytes = request.into_body().collect_bytes().await.unwrap();
-            told.lock().unwrap().push(serde_json::from_slice(&bytes).unwrap());
-            Ok::<_, std::convert::Infallible>(http::Response::builder().status(500).body(Body::empty()).unwrap())
+            let path = request.uri().path().to_owned();
+            let reads = request.method() == http::Method::GET && path.ends_with("/namespaces/a/migrationruns/shop");
+            let (status, body) = match run {
+                Some(metadata) if reads => (200, json!({ "metadata": metadata })),
+                None if reads => (404, json!({ "status": "Failure", "reason": "NotFound", "code": 404 })),
+                _ => {
+                    let bytes = request.into_body().collect_bytes().await.unwrap();
+                    told.lock().unwrap().push(serde_json::from_slice(&bytes).unwrap());
+                    (500, Value::Null)
+                }
+            };
+            let body = Body::from(body.to_string().into_bytes());
+            Ok::<_, std::convert::Infallible>(http::Response::builder().status(status).body(body).unwrap())
         }
     });
     let client = Client::new(service, "a");
@@ -61,6 +77,26 @@ async fn no_write_to_what_is_there_goes_without_its_uid_and_version() {
         assert_eq!(sent.len(), 1, "{effect:?}");
         assert!(tests(&sent[0], "/metadata/uid", &json!("its-uid")), "{effect:?}: {}", sent[0]);
         assert!(tests(&sent[0], path, value), "{effect:?}: {}", sent[0]);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_approved_for_a_run_that_is_gone_or_wants_something_else() {
+    let seen = observed();
+    let approve = Effect::ApproveImages { deployment: fence(), approved: Approved::parse("shop:1") };
+    let decision = Decision::rest().effect(approve);
+    let deleted = "2026-01-02T03:04:05Z";
+    let runs = [
+        None,
+        Some(json!({ "name": "shop", "uid": "another", "generation": 1 })),
+        Some(json!({ "name": "shop", "uid": "u", "generation": 2 })),
+        Some(json!({ "name": "shop", "uid": "u", "generation": 1, "deletionTimestamp": deleted })),
+    ];
+    for run in runs {
+        let (applier, sent) = applier_with(run.clone());
+        let answer = applier.apply(&seen, &decision).await;
+        assert!(matches!(answer, Err(Error::Conflict { effect: "ApproveImages" })), "{run:?}: {answer:?}");
+        assert_eq!(*sent.lock().unwrap(), Vec::<Value>::new(), "{run:?}");
     }
 }
 

@@ -100,15 +100,16 @@ impl Item for Fence {
     }
 }
 
-impl Item for (Option<Run>, Fence) {
+impl Item for Cached {
     fn bits(&self, bits: Bits) -> Bits {
-        bits.item(&self.0).item(&self.1)
+        bits.item(&self.run).item(&self.version).item(&self.generation)
     }
 }
 
 impl Item for Write {
     fn bits(&self, bits: Bits) -> Bits {
         match self {
+            Self::Confirm { slot, fence } => bits.number(7, 3).number(*slot, 1).item(fence),
             Self::Approve { approved, fence } => bits.number(0, 3).item(approved).item(fence),
             Self::Rule { sent, fence } => bits.number(6, 3).item(sent).item(fence),
             Self::Record { slot, record, taken_up, cleaned, token, fence } => {

@@ -79,6 +79,7 @@ fn of_run(slot: usize, runs: &[Option<Run>], deployment: Option<Deployment>, run
         match effect {
             Effect::ApproveImages { deployment, approved } => {
                 assert_eq!(*deployment, fence("shop"), "it is fenced by what was read");
+                writes.push(Write::Confirm { slot, fence: Fence::Current });
                 writes.push(Write::Approve { approved: Releases::of(approved.images()), fence: Fence::Current });
             }
             Effect::CreateMigrateJob { name, .. } | Effect::CreateCheckJob { name, .. } => {

@@ -8,7 +8,9 @@ pub fn steps(scene: &Scene, state: &State, steps: &mut Vec<Step>) {
     let releases = || scene.templates.iter().copied();
     match &state.deployment {
         Some(deployment) => {
-            steps.extend(releases().filter(|release| *release != deployment.template).map(Step::Template));
+            let others = releases().filter(|release| *release != deployment.template);
+            let waits = scene.patience && state.sets.iter().any(|set| set.listed.is_none());
+            steps.extend(others.filter(|_| !waits).map(Step::Template));
             steps.extend(scene.plants.then_some(Step::Plant));
             steps.extend(scene.scales.then_some(Step::Scale(1 - deployment.wanted)));
             steps.extend(scene.deletes.then_some(Step::Delete { orphan: false }));

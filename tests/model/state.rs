@@ -159,9 +159,24 @@ pub enum Fence {
     Gone,
 }
 
+/// What a cache that is behind has of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cached {
+    pub run: Option<Run>,
+    /// Whether the run is still in that version.
+    pub version: Fence,
+    /// Whether it is still that run, in that generation.
+    pub generation: Fence,
+}
+
 /// A write of the operator that waits to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Write {
+    /// Not a write, but the look before an approval: whether the run is still there, in that generation. It takes its own time.
+    Confirm {
+        slot: usize,
+        fence: Fence,
+    },
     Approve {
         approved: Releases,
         fence: Fence,
@@ -210,7 +225,7 @@ pub struct State {
     /// The same of the replica that stalls: it may go on at any time.
     pub stalled: Vec<Write>,
     /// What the stalled replica's cache has of the runs, where that is older than what it has of the Deployment.
-    pub cached: Option<Vec<(Option<Run>, Fence)>>,
+    pub cached: Option<Vec<Cached>>,
     /// What a step has broken.
     pub broken: Option<&'static str>,
 }
@@ -240,11 +255,15 @@ impl State {
         let run = |slot: usize| {
             (before.runs[slot] != self.runs[slot], before.runs[slot].is_some() && self.runs[slot].is_none())
         };
+        let image = |runs: &[Option<Run>], slot: usize| runs[slot].map(|run| run.image);
         let set = |state: &Self, release| state.sets.iter().find(|set| set.release == release).copied();
         let changed_sets: Vec<bool> = (0..3).map(|release| set(before, release) != set(self, release)).collect();
         let changed_runs: Vec<(bool, bool)> = (0..self.runs.len()).map(run).collect();
+        let changed_specs: Vec<bool> =
+            (0..self.runs.len()).map(|slot| image(&before.runs, slot) != image(&self.runs, slot)).collect();
         for write in self.live.iter_mut().chain(&mut self.stalled) {
             match write {
+                Write::Confirm { slot, fence } => worse(fence, changed_specs[*slot], changed_runs[*slot].1),
                 Write::Approve { fence, .. } | Write::Rule { fence, .. } => worse(fence, changed, gone),
                 Write::Record { slot, fence, .. } => worse(fence, changed_runs[*slot].0, changed_runs[*slot].1),
                 Write::DeleteSet { release, fence } => worse(fence, changed_sets[usize::from(*release)], false),
@@ -252,8 +271,9 @@ impl State {
                 Write::Keep(_) | Write::Drop(_) => {}
             }
         }
-        for (slot, (_, fence)) in self.cached.iter_mut().flatten().enumerate() {
-            worse(fence, changed_runs[slot].0, changed_runs[slot].1);
+        for (slot, cached) in self.cached.iter_mut().flatten().enumerate() {
+            worse(&mut cached.version, changed_runs[slot].0, changed_runs[slot].1);
+            worse(&mut cached.generation, changed_specs[slot], changed_runs[slot].1);
         }
         if fenced {
             for writes in [&mut self.live, &mut self.stalled] {
@@ -334,7 +354,8 @@ impl Write {
     fn is_void(&self, kept: &[Kept]) -> bool {
         match self {
             Self::Drop(old) => !kept.contains(old),
-            Self::Approve { fence, .. }
+            Self::Confirm { fence, .. }
+            | Self::Approve { fence, .. }
             | Self::Rule { fence, .. }
             | Self::Record { fence, .. }
             | Self::DeleteSet { fence, .. } => *fence != Fence::Current,

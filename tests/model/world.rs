@@ -33,6 +33,8 @@ pub struct Scene {
     pub lags: bool,
     /// There is a ReplicaSet of the third release, without pods, from before the gate.
     pub before_the_gate: Option<Age>,
+    /// People bring no release before an operator has seen what is there from before the gate.
+    pub patience: bool,
 }
 
 /// Which of its two loops stalls. They share nothing.
@@ -178,7 +180,11 @@ impl World {
                 }
             }
             Step::Forget => next.stalled.clear(),
-            Step::Cache => next.cached = Some(state.runs.iter().map(|run| (*run, Fence::Current)).collect()),
+            Step::Cache => {
+                let cached =
+                    |run: &Option<Run>| Cached { run: *run, version: Fence::Current, generation: Fence::Current };
+                next.cached = Some(state.runs.iter().map(cached).collect());
+            }
             Step::Controller => return controller::deployment(self.mutation, state),
             Step::Pods(set) => return controller::pods(state, set),
             Step::Collect => return controller::collect(state),
@@ -194,13 +200,15 @@ impl World {
     }
 
     /// A pass of the stalled replica, which has the runs from its cache where that is behind.
-    fn look(&self, cached: &mut Option<Vec<(Option<Run>, Fence)>>, state: &State, subject: Subject) -> Vec<Write> {
+    fn look(&self, cached: &mut Option<Vec<Cached>>, state: &State, subject: Subject) -> Vec<Write> {
         let Some(old) = cached.take() else { return self.operator.pass(state, &state.runs, subject) };
-        let runs: Vec<Option<Run>> = old.iter().map(|(run, _)| *run).collect();
+        let runs: Vec<Option<Run>> = old.iter().map(|cached| cached.run).collect();
         let mut writes = self.operator.pass(state, &runs, subject);
         for write in &mut writes {
-            if let Write::Record { slot, fence, .. } = write {
-                *fence = old[*slot].1;
+            match write {
+                Write::Record { slot, fence, .. } => *fence = old[*slot].version,
+                Write::Confirm { slot, fence } => *fence = old[*slot].generation,
+                _ => {}
             }
         }
         writes
@@ -209,6 +217,10 @@ impl World {
     /// Makes a write of the operator; none where the API server refuses it.
     fn make(&self, next: &mut State, write: Write) -> Option<()> {
         match write {
+            Write::Confirm { fence, .. } => {
+                let confirmed = fence == Fence::Current || self.mutation == Mutation::ApprovesUnasked;
+                return confirmed.then_some(());
+            }
             Write::Approve { approved, fence } => {
                 let let_in = match self.mutation {
                     Mutation::ApprovesBlindly => true,
@@ -256,7 +268,8 @@ impl World {
     }
 
     fn is_fenced(&self) -> bool {
-        !matches!(self.mutation, Mutation::ApprovesBlindly | Mutation::ApprovesAnyVersion)
+        use Mutation::{ApprovesAnyVersion, ApprovesBlindly, ApprovesUnasked};
+        !matches!(self.mutation, ApprovesBlindly | ApprovesAnyVersion | ApprovesUnasked)
     }
 }
 
