@@ -8,9 +8,10 @@ use crate::scene::{Scene, image};
 use crate::world::{World, condition};
 
 /// A migration that lasts until `go` is called, half a minute at most.
-const SLOW: &str = "for i in $(seq 300); do [ -e /tmp/go ] && exit; sleep 0.1; done; exit 1";
+pub const SLOW: &str = "for i in $(seq 300); do [ -e /tmp/go ] && exit; sleep 0.1; done; exit 1";
 
-async fn go(world: &World, run: &str) {
+/// Lets the migration of the run end.
+pub async fn go(world: &World, run: &str) {
     let started =
         |status: &MigrationRunStatus| status.active_attempt().is_some_and(|active| active.migrate.started_at.is_some());
     let status = world.status(run, "migrate to run", started).await;

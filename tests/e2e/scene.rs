@@ -54,6 +54,14 @@ impl Scene {
         scene
     }
 
+    /// Another witness, when what ran before is gone: from now on nothing is fit yet.
+    pub async fn begin_anew(&mut self) {
+        let gone = self.witness.until(|seen| seen.now.values().all(|pod| pod.metadata.deletion_timestamp.is_none()));
+        assert!(gone.await.is_ok(), "pods of an earlier release stay");
+        self.witness = Witness::of(&self.world, &self.app).await;
+        self.fit.lock().unwrap().clear();
+    }
+
     /// Customers begin to ask.
     pub fn ask(&self) {
         let customers = Customers::ask(self.world.client.clone(), &self.world.namespace, &self.app);
