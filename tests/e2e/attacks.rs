@@ -12,13 +12,13 @@ use crate::scene::{Scene, image};
 use crate::world::World;
 
 /// A ServiceAccount with the ClusterRole edit, and no more.
-struct Editor<'a> {
+pub struct Editor<'a> {
     scene: &'a Scene,
     name: String,
 }
 
 impl<'a> Editor<'a> {
-    fn of(scene: &'a Scene) -> Self {
+    pub fn of(scene: &'a Scene) -> Self {
         let world = &scene.world;
         world.kubectl(&["create", "serviceaccount", "editor"]);
         let account = format!("{}:editor", world.namespace);
@@ -27,25 +27,25 @@ impl<'a> Editor<'a> {
     }
 
     /// What the API server lets in: of no effect, as is looked at afterwards.
-    fn does(&self, args: &[&str]) {
+    pub fn does(&self, args: &[&str]) {
         let (done, text) = self.scene.world.try_kubectl(&[args, &[self.name.as_str()]].concat());
         assert!(done, "kubectl {}: {text}", args.join(" "));
     }
 
     /// What is refused, with these words.
-    fn may_not(&self, args: &[&str], words: &str) {
+    pub fn may_not(&self, args: &[&str], words: &str) {
         let (done, text) = self.scene.world.try_kubectl(&[args, &[self.name.as_str()]].concat());
         assert!(!done && text.contains(words), "kubectl {} should be refused with \"{words}\": {text}", args.join(" "));
     }
 
     /// Sends a manifest.
-    fn sends(&self, args: &[&str], manifest: &Value) {
+    pub fn sends(&self, args: &[&str], manifest: &Value) {
         let (namespace, name) = (self.scene.world.namespace.as_str(), self.name.as_str());
         let (done, text) = cluster::try_send(&[&["-n", namespace, name], args, &["-f", "-"]].concat(), manifest);
         assert!(done, "kubectl {} of {manifest}: {text}", args.join(" "));
     }
 
-    fn annotates(&self, notes: &[&str]) {
+    pub fn annotates(&self, notes: &[&str]) {
         self.does(&[&["annotate", "--overwrite", "deployment", "app"], notes].concat());
     }
 }

@@ -104,6 +104,49 @@ pub fn url(database: &str, password: &str) -> String {
     format!("postgresql://postgres:{password}@database.{DATABASES}:5432/{database}")
 }
 
+/// What enforces the gate, until it is dropped: then it is what the cluster offers again. For whoever is `alone`.
+pub struct Enforcement;
+
+impl Enforcement {
+    /// Installs the chart again with this enforcement and so many operators.
+    pub fn of(enforcement: &str, replicas: usize) -> Self {
+        install(enforcement, replicas);
+        Self
+    }
+}
+
+impl Drop for Enforcement {
+    fn drop(&mut self) {
+        install("Auto", 1);
+        // A policy works a moment after it is made.
+        let held = || {
+            try_kubectl(&["-n", OPERATOR, "create", "--dry-run=server", "-o", "jsonpath={.spec.paused}", "-f", GATED])
+        };
+        while !held().1.contains("true") {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+    }
+}
+
+/// Held wherever the gate is in force.
+const GATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/gated.json");
+
+fn install(enforcement: &str, replicas: usize) {
+    let top = env!("CARGO_MANIFEST_DIR");
+    let built = || {
+        let built =
+            Command::new(format!("{top}/tests/cluster/build")).arg("helm").output().expect("tests/cluster/build");
+        format!("{}/helm", String::from_utf8_lossy(&built.stdout).trim())
+    };
+    let helm = std::env::var("HELM").unwrap_or_else(|_| built());
+    let (chart, gate) = (format!("{top}/charts/sluice"), format!("gate.enforcement={enforcement}"));
+    let replicas = format!("replicas={replicas}");
+    let args = ["upgrade", "sluice", &chart, "-n", OPERATOR, "--reuse-values", "--set", &gate, "--set", &replicas];
+    let output = Command::new(helm).args(args).output().expect("helm runs");
+    assert!(output.status.success(), "helm {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr));
+    kubectl(&["-n", OPERATOR, "rollout", "status", "deployment/sluice", "--timeout=60s"]);
+}
+
 /// Scales the operator and waits until it is so.
 pub async fn scale_operator(replicas: i32) {
     kubectl(&["-n", OPERATOR, "scale", "deployment/sluice", &format!("--replicas={replicas}")]);

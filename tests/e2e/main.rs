@@ -9,6 +9,7 @@ mod attacks;
 mod cluster;
 mod customers;
 mod deletion;
+mod enforcements;
 mod failures;
 mod gate;
 mod holds;
