@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sluice::api::status::Enforcement as Enforces;
 
 use crate::attacks::Editor;
@@ -126,10 +126,30 @@ async fn without_admission_the_operator_holds_after_the_fact_and_says_so() {
     let _reactive = Enforcement::of("Reactive", 1);
     let scene = Scene::serving("gate-reactive", json!({})).await;
     enforced_by(&scene, Enforces::Reactive).await;
-    let kept = |value: &Value| value.clone();
-    let _ = kept;
 
-    // It can be late: pods of 1.1 may have begun. What served goes on.
+    // It can be late: a pod of 1.1 may have begun, and another after each resume. What served goes on, in part.
     scene.fit("1.1");
     scene.fails("1.1").await;
+    let editor = Editor::of(&scene);
+    editor.does(&["rollout", "resume", "deployment/app"]);
+    scene.held("rollout resume").await;
+    let sets = scene.sets().await;
+    let serving = sets.iter().find(|(_, found, _)| *found == image("1.0"));
+    assert!(serving.is_some_and(|(.., pods)| *pods > 0), "what served has lost its last pod: {sets:?}");
+
+    scene.deploy("1.0", json!({}));
+    scene.comes_through("Git goes back", "1.0", 2).await;
+    scene.deploy("1.2", json!({}));
+    scene.fit("1.2");
+    scene.held("1.2, before its run").await;
+    scene.run("1.2", "true", json!({}));
+    scene.comes_through("1.2 is clean", "1.2", 2).await;
+
+    // Without an operator nothing is held, as docs/gate.md says.
+    scale_operator(0).await;
+    scene.deploy("1.3", json!({}));
+    scene.comes_through("no operator, no gate", "1.3", 2).await;
+    scale_operator(1).await;
+    scene.held("the operator is back").await;
+    assert!(scene.heard("the end").contains(&"1.3".to_owned()));
 }
