@@ -16,6 +16,8 @@ pub const GATE_OPEN: &str = "GateOpen";
 pub const ROLLED_BACK: &str = "RolledBack";
 /// No more happens by itself.
 pub const FINISHED: &str = "Finished";
+/// Something about the targets is not as it should be, whatever the run does; absent where all is well.
+pub const DEGRADED: &str = "Degraded";
 
 /// Sets `wanted` in place of the conditions that stand in `current`: a transition time changes only with the status, and a
 /// type that `wanted` lacks goes, since absent is how "not so" is told.

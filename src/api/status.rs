@@ -28,7 +28,7 @@ pub struct MigrationRunStatus {
     /// One sentence: what is going on, what is awaited, and the way on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-    /// Ready, Reconciling, Stalled, Succeeded and Finished, as kstatus and Argo CD read them.
+    /// Ready, Reconciling, Stalled, Succeeded and Finished, as kstatus and Argo CD read them; GateOpen and Degraded of the targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_string()]))]
     pub conditions: Vec<Condition>,
@@ -87,6 +87,9 @@ pub struct TargetStatus {
     /// What is awaited, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// What about it is not as it should be, though the run can do nothing about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<TargetWarning>,
     /// Since when it is in this state.
     pub since: Time,
     /// How a rollback of this release would go there, or goes; absent where the release has not been let go.
@@ -156,6 +159,29 @@ pub struct RolledBack {
     pub name: String,
     /// The image.
     pub image: String,
+}
+
+/// Something about a target that a person should know of.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetWarning {
+    /// RolloutFailed: the release was let go, and its pods do not become available in the Deployment's progress deadline.
+    /// AvailabilityFell: while a release is held, fewer pods of what serves are available than the Deployment allows. PauseInGit:
+    /// its manifest writes spec.paused, which the gate writes too. TagMoved: pods of the release run another image than the one that
+    /// migrated, under the same tag.
+    pub reason: WarningReason,
+    /// What is seen, and what to do.
+    pub message: String,
+}
+
+/// Why a target is warned of, the gravest first. The field's description tells them apart.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum WarningReason {
+    RolloutFailed,
+    AvailabilityFell,
+    TagMoved,
+    PauseInGit,
 }
 
 /// State of a target. The field's description tells them apart.
@@ -323,6 +349,9 @@ pub struct StepRecord {
     /// What its container exited with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
+    /// What its image was then, as the kubelet knows it: a tag may mean another one later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<String>,
 }
 
 /// Why an attempt failed, as read from the log and from Kubernetes. No password and no row value is in here.

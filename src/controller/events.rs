@@ -7,6 +7,7 @@ use kube::{Client, Resource, ResourceExt};
 use crate::api::{MigrationRun, MigrationRunStatus};
 use crate::decide::{Fact, Observed};
 use crate::status::announce::{self, Announcement, announcements};
+use crate::status::warnings;
 
 /// Events are for people: one that cannot be written is logged, the record stands.
 pub async fn tell(
@@ -24,7 +25,8 @@ pub async fn tell(
     for said in announcements(facts, before, after) {
         publish(&recorder, said, &about, job.clone()).await;
     }
-    for (deployment, said) in announce::of_targets(&run.name_any(), before, after) {
+    let warned = warnings::announcements(before, after);
+    for (deployment, said) in announce::of_targets(&run.name_any(), before, after).into_iter().chain(warned) {
         let seen = observed.targets.iter().find(|target| target.name == deployment);
         let Some(seen) = seen.and_then(|target| target.deployment.as_ref()) else { continue };
         let its = ObjectReference {

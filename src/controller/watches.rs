@@ -13,6 +13,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use super::Settings;
 use crate::api::{labels, names};
 use crate::observe::caches::{self, Caches, GuardedRun};
+use crate::observe::serving::applies_pause;
 
 /// Objects of a page of a first list.
 const PAGE: u32 = 100;
@@ -101,6 +102,9 @@ fn keep_wishes(
     let fields = [labels::RETRY, labels::ROLLBACK].map(|key| format!("f:{key}"));
     let mut managers = managers?;
     managers.retain(|entry| {
+        if applies_pause(entry) {
+            return true;
+        }
         let annotations = entry.fields_v1.as_ref().and_then(|fields| fields.0.pointer("/f:metadata/f:annotations"));
         annotations.is_some_and(|annotations| fields.iter().any(|field| annotations.get(field).is_some()))
     });

@@ -9,6 +9,7 @@ use super::effect::Effect;
 use super::fact::Fact;
 use super::observed::{DeploymentSeen, Observed, TargetSeen};
 use super::rollback;
+use super::warnings;
 use crate::api::status::{TargetState, TargetStatus};
 use crate::api::target::TargetKind;
 use crate::gate::Approved;
@@ -116,6 +117,7 @@ fn status(observed: &Observed, target: &TargetSeen) -> TargetStatus {
         state,
         settled,
         message,
+        warnings: warnings::of(observed, target),
         since: before.map_or(Time(observed.now), |before| before.since.clone()),
         rollback: rollback::seen(observed, target),
     }

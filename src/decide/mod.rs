@@ -16,6 +16,7 @@ pub mod release;
 pub mod rollback;
 pub mod sweep;
 pub mod upkeep;
+pub mod warnings;
 
 use std::time::Duration;
 
@@ -106,7 +107,8 @@ fn with_gate(observed: &Observed, decision: Decision) -> Decision {
         (true, None, None) => decision.and(gate::let_through(observed)),
         _ => decision,
     };
-    decision.fact(gate::seen(observed))
+    let decision = decision.fact(gate::seen(observed));
+    warnings::look_again(observed).into_iter().fold(decision, Decision::after)
 }
 
 #[cfg(test)]

@@ -56,6 +56,8 @@ pub struct TargetSeen {
     pub deployment: Option<DeploymentSeen>,
     /// Whether its `required-runs` names this run, or none.
     pub required: bool,
+    /// How it serves, as the Deployment controller says.
+    pub serving: Serving,
     /// A run of the same database that names it too and has taken a release up later.
     pub successor: Option<String>,
     /// Whether that one releases the very same image there.
@@ -80,6 +82,24 @@ pub struct DeploymentSeen {
     /// Releases that have replicas, the newest first: the images of their gated containers. Read only where the list of
     /// approved images is about to be written.
     pub running: Vec<Vec<String>>,
+}
+
+/// How a Deployment serves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Serving {
+    /// How many pods are wanted.
+    pub wanted: i32,
+    /// How many are available.
+    pub available: i32,
+    /// Since when fewer are available than it allows.
+    pub short_since: Option<Timestamp>,
+    /// Why its newest template does not roll out, where its progress deadline has passed.
+    pub failed: Option<String>,
+    /// Pods whose containers run the release's image, each with what that was for the kubelet. Looked at only where the image is
+    /// a tag and has been migrated with.
+    pub running: Vec<(String, String)>,
+    /// Who applies a manifest that writes `spec.paused`, and not to pause it.
+    pub unpaused_by: Option<String>,
 }
 
 /// Who a run is, and what people ask of it by annotations.
@@ -189,6 +209,8 @@ pub struct Ended {
     pub ended_at: Option<Timestamp>,
     /// What it exited with.
     pub exit_code: Option<i32>,
+    /// What its image was, as the kubelet knows it.
+    pub image_id: Option<String>,
     /// What the log and the circumstances mean.
     pub verdict: Verdict,
 }

@@ -1,9 +1,9 @@
 //! A run's life, told pass by pass; each rule as a table beside it, and the properties that hold for all that can be seen.
 
 mod attempt;
-mod gate;
+pub(crate) mod gate;
 mod properties;
-mod release;
+pub(crate) mod release;
 mod rollback;
 mod world;
 
@@ -92,7 +92,13 @@ fn ended(tool_says: &str, exit: i32, step: Step) -> ContainerSeen {
     let mut classifier = crate::classify::Classifier::new(Tool::Prisma, step);
     classifier.push(tool_says.as_bytes());
     let verdict = classifier.finish(Ending::Exited(exit));
-    ContainerSeen::Ended(Box::new(Ended { started_at: None, ended_at: None, exit_code: Some(exit), verdict }))
+    ContainerSeen::Ended(Box::new(Ended {
+        started_at: None,
+        ended_at: None,
+        exit_code: Some(exit),
+        image_id: None,
+        verdict,
+    }))
 }
 
 /// A run whose migrate Job was let go.
@@ -210,7 +216,7 @@ fn what_was_interrupted_is_never_tried_again_by_itself() {
         let mut seen = migrating();
         let verdict = crate::classify::Classifier::new(Tool::Prisma, Step::Migrate).finish(ending);
         assert_eq!(verdict.outcome, Outcome::Failed, "{ending:?}");
-        let end = Ended { started_at: None, ended_at: None, exit_code: None, verdict };
+        let end = Ended { started_at: None, ended_at: None, exit_code: None, image_id: None, verdict };
         seen.migrate = job(&seen, "migrate", ContainerSeen::Ended(Box::new(end)), false);
         pass(&mut seen);
         assert_eq!(seen.status.failure.as_ref().unwrap().class, "Interrupted", "{ending:?}");

@@ -6,6 +6,7 @@ pub mod log;
 pub mod pod;
 mod queue;
 mod rollout;
+pub mod serving;
 mod targets;
 mod upkeep;
 
@@ -286,6 +287,7 @@ impl Observer {
             started_at: ended.started_at,
             ended_at: ended.ended_at,
             exit_code: ended.exit_code,
+            image_id: ended.image_id,
             verdict,
         })))
     }

@@ -35,6 +35,8 @@ pub struct Terminated {
     pub ended_at: Option<Timestamp>,
     /// What it exited with.
     pub exit_code: Option<i32>,
+    /// What its image was, as the kubelet knows it.
+    pub image_id: Option<String>,
     /// How it ended, for the classifier.
     pub ending: Ending,
     /// Set where it never came to run its command.
@@ -89,6 +91,7 @@ fn not_started(pod: &Pod, container: &str, trouble: Trouble) -> Terminated {
         started_at: None,
         ended_at: None,
         exit_code: None,
+        image_id: None,
         ending: Ending::Unknown,
         not_started: Some(trouble),
         termination_message: None,
@@ -139,10 +142,17 @@ fn terminated(pod: &Pod, status: &PodStatus, job: &Job, container: &str, end: &C
         started_at: end.started_at.as_ref().map(|time| time.0),
         ended_at: end.finished_at.as_ref().map(|time| time.0),
         exit_code: Some(end.exit_code),
+        image_id: image_id(status, container),
         ending: ending(pod, status, job, end),
         not_started,
         termination_message: end.message.clone(),
     }
+}
+
+/// What the image of a container is for the kubelet.
+pub(super) fn image_id(status: &PodStatus, container: &str) -> Option<String> {
+    let found = status.container_statuses.iter().flatten().find(|found| found.name == container)?;
+    Some(found.image_id.clone()).filter(|id| !id.is_empty())
 }
 
 /// Sidecars and init containers that have begun; those that wait have no log.

@@ -11,6 +11,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client, Resource, ResourceExt};
 
 use super::caches::Caches;
+use super::serving::{rests, running_as, serving};
 use super::{Error, Observer, fence};
 use crate::api::status::RollbackRecord;
 use crate::api::target::Target;
@@ -19,6 +20,7 @@ use crate::decide::custody::{self, Progress};
 use crate::decide::gate::needs_approval;
 use crate::decide::observed::{DeploymentSeen, TargetSeen};
 use crate::decide::upkeep::Revoked;
+use crate::decide::warnings::migrated_as;
 use crate::gate::Workload;
 
 impl Observer {
@@ -35,6 +37,11 @@ impl Observer {
         let workload = Workload::from(found.as_ref());
         let peers = Peers::of(&self.caches, run, &target.name);
         let required = workload.required_runs();
+        seen.serving = serving(&found);
+        let migrated = run.status.as_ref().and_then(|status| migrated_as(&run.spec, status, &seen.image));
+        if migrated.is_some() && rests(&found) && workload.gated_images().contains(seen.image.as_str()) {
+            seen.serving.running = running_as(&self.client, &found, &seen.image).await?;
+        }
         seen.required = required.is_empty() || required.contains(&run.name_any().as_str());
         let successor = peers.successor(run);
         seen.successor = successor.map(ResourceExt::name_any);

@@ -163,6 +163,7 @@ fn end(step: &mut StepRecord, ended: &Ended, observed: &Observed) {
     }
     step.ended_at = Some(Time(ended.ended_at.unwrap_or(observed.now)));
     step.exit_code = ended.exit_code;
+    step.image_id.clone_from(&ended.image_id);
 }
 
 /// A retry by Sluice itself counts against the limit; one that a person asked for (at once, now) starts the count again.

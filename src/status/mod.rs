@@ -3,6 +3,7 @@
 pub mod announce;
 pub mod fold;
 pub mod situation;
+pub mod warnings;
 
 use std::collections::BTreeMap;
 

@@ -164,6 +164,7 @@ fn conditions(
         ],
         Situation::Clean => vec![set(READY, Some(true)), set(SUCCEEDED, Some(true)), set(FINISHED, Some(true))],
     };
+    wanted.extend(super::warnings::degraded(status, &now));
     wanted.extend(gate(status, &now));
     wanted.extend(status.rolled_back().map(|_| {
         let (done, reason, message) = way_back(status);

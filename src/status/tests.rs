@@ -100,7 +100,13 @@ fn ended(text: &str, exit: i32, step: Step) -> ContainerSeen {
     let mut classifier = Classifier::new(Tool::Prisma, step);
     classifier.push(text.as_bytes());
     let verdict = classifier.finish(Ending::Exited(exit));
-    ContainerSeen::Ended(Box::new(Ended { started_at: None, ended_at: None, exit_code: Some(exit), verdict }))
+    ContainerSeen::Ended(Box::new(Ended {
+        started_at: None,
+        ended_at: None,
+        exit_code: Some(exit),
+        image_id: None,
+        verdict,
+    }))
 }
 
 fn queued() -> Observed {

@@ -146,6 +146,7 @@ fn observe(
         }),
         required: deployment.is_some(),
         successor: peers.successor(&mine).map(ResourceExt::name_any),
+        released_again: false,
         clean_with: peers.clean_with(&mine),
         unready: Vec::new(),
         way_back: None,

@@ -38,7 +38,12 @@ pub fn with_targets(mut seen: Observed, targets: Vec<TargetSeen>) -> Observed {
     seen
 }
 
-fn held() -> TargetSeen {
+/// One whose template has the run's release, approved.
+pub fn open() -> TargetSeen {
+    target("shop", Some(deployment("shop:1", &["shop:1", "shop:0"])))
+}
+
+pub fn held() -> TargetSeen {
     target("shop", Some(deployment("shop:1", &["shop:0"])))
 }
 

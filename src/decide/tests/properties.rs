@@ -35,7 +35,8 @@ fn any_failure() -> impl Strategy<Value = Failure> {
 fn any_step() -> impl Strategy<Value = StepRecord> {
     let times = (option::of(any_time()), option::of(any_time()));
     ("j[0-2]", "u[0-2]", times, option::of(-1_i32..140)).prop_map(|(job, uid, (started, ended), exit_code)| {
-        StepRecord { job, uid, created_at: None, started_at: started.map(Time), ended_at: ended.map(Time), exit_code }
+        let (started_at, ended_at) = (started.map(Time), ended.map(Time));
+        StepRecord { job, uid, created_at: None, started_at, ended_at, exit_code, image_id: None }
     })
 }
 

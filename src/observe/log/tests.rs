@@ -48,6 +48,7 @@ fn ended(message: Option<&str>) -> Terminated {
         started_at: None,
         ended_at: None,
         exit_code: Some(1),
+        image_id: None,
         ending: Ending::Exited(1),
         not_started: None,
         termination_message: message.map(str::to_owned),
