@@ -22,5 +22,6 @@ mod releases;
 mod rollback;
 mod scene;
 mod start;
+mod warnings;
 mod ways_on;
 mod world;
