@@ -110,28 +110,27 @@ pub struct Enforcement;
 impl Enforcement {
     /// Installs the chart again with this enforcement and so many operators.
     pub fn of(enforcement: &str, replicas: usize) -> Self {
-        install(enforcement, replicas);
+        install(enforcement, replicas).unwrap();
         Self
     }
 }
 
 impl Drop for Enforcement {
     fn drop(&mut self) {
-        install("Auto", 1);
+        let restored = install("Auto", 1);
         // A policy works a moment after it is made.
-        let held = || {
-            try_kubectl(&["-n", OPERATOR, "create", "--dry-run=server", "-o", "jsonpath={.spec.paused}", "-f", GATED])
-        };
-        while !held().1.contains("true") {
-            std::thread::sleep(std::time::Duration::from_millis(200));
-        }
+        let dry = ["-n", OPERATOR, "create", "--dry-run=server", "-o", "jsonpath={.spec.paused}", "-f", GATED];
+        let mut tries = (0..300).map(|_| std::thread::sleep(std::time::Duration::from_millis(200)));
+        let holds = restored.is_ok() && tries.any(|()| try_kubectl(&dry).1.contains("true"));
+        // What has failed before is what is to be told.
+        assert!(holds || std::thread::panicking(), "the gate is not in force again: {restored:?}");
     }
 }
 
 /// Held wherever the gate is in force.
 const GATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/gated.json");
 
-fn install(enforcement: &str, replicas: usize) {
+fn install(enforcement: &str, replicas: usize) -> Result<(), String> {
     let top = env!("CARGO_MANIFEST_DIR");
     let built = || {
         let built =
@@ -143,8 +142,11 @@ fn install(enforcement: &str, replicas: usize) {
     let replicas = format!("replicas={replicas}");
     let args = ["upgrade", "sluice", &chart, "-n", OPERATOR, "--reuse-values", "--set", &gate, "--set", &replicas];
     let output = Command::new(helm).args(args).output().expect("helm runs");
-    assert!(output.status.success(), "helm {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr));
-    kubectl(&["-n", OPERATOR, "rollout", "status", "deployment/sluice", "--timeout=60s"]);
+    if !output.status.success() {
+        return Err(format!("helm {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr)));
+    }
+    let (ready, text) = try_kubectl(&["-n", OPERATOR, "rollout", "status", "deployment/sluice", "--timeout=120s"]);
+    if ready { Ok(()) } else { Err(text) }
 }
 
 /// Scales the operator and waits until it is so.

@@ -1,7 +1,6 @@
 //! Who looks on: customers, who ask a Service without a pause, and a witness, who sees every pod.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
@@ -19,7 +18,7 @@ const BREATH: Duration = Duration::from_millis(5);
 
 /// Asks the Service without a pause, as the shop's customers would, and counts the answers by release.
 pub struct Customers {
-    answers: Arc<Mutex<BTreeMap<String, usize>>>,
+    answers: watch::Receiver<BTreeMap<String, usize>>,
     asking: JoinHandle<()>,
 }
 
@@ -27,8 +26,7 @@ impl Customers {
     /// They ask until they are dropped.
     pub fn ask(client: Client, namespace: &str, service: &str) -> Self {
         let path = format!("/api/v1/namespaces/{namespace}/services/{service}:80/proxy/");
-        let answers = Arc::new(Mutex::new(BTreeMap::new()));
-        let counted = answers.clone();
+        let (counted, answers) = watch::channel(BTreeMap::new());
         let asking = tokio::spawn(async move {
             loop {
                 let request = http::Request::get(&path).body(Vec::new()).unwrap();
@@ -36,7 +34,7 @@ impl Customers {
                     Ok(text) => release_of(&text),
                     Err(error) => format!("no answer: {error}"),
                 };
-                *counted.lock().unwrap().entry(answer).or_default() += 1;
+                counted.send_modify(|counted| *counted.entry(answer).or_default() += 1);
                 tokio::time::sleep(BREATH).await;
             }
         });
@@ -45,7 +43,12 @@ impl Customers {
 
     /// How often which release has answered so far.
     pub fn heard(&self) -> BTreeMap<String, usize> {
-        self.answers.lock().unwrap().clone()
+        self.answers.borrow().clone()
+    }
+
+    /// The same, for whoever waits to hear of a release.
+    pub fn listen(&self) -> watch::Receiver<BTreeMap<String, usize>> {
+        self.answers.clone()
     }
 }
 

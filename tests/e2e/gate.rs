@@ -88,7 +88,9 @@ async fn a_release_comes_through_when_its_database_is_clean_and_is_held_when_it_
     cluster::sql("gate", "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL");
     release(&world, "1.4");
     rolled_out(&world, "shop", "localhost/shop:1.4").await;
+    let heard = customers.listen().wait_for(|answers| answers.contains_key("1.4")).await.is_ok();
     let answers = customers.heard();
+    assert!(heard, "{answers:?}");
     let served: Vec<&str> = answers.keys().map(String::as_str).collect();
     assert_eq!(served, ["1.0", "1.1", "1.4"], "{answers:?}");
 }

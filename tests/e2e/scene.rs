@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cluster;
 use crate::customers::{Customers, Witness, image_of, serves};
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
 const BUSYBOX: &str = "localhost/busybox:1";
 /// Answers with the release that its image names in its environment.
@@ -180,6 +180,18 @@ impl Scene {
         };
         self.world.until(&self.app, &format!("customers to be sent to {pods} pods (step: {step})"), reached).await;
         self.look(step);
+        if pods > 0 {
+            self.hear(step, versions).await;
+        }
+    }
+
+    /// Waits until customers have heard of each of these releases.
+    async fn hear(&self, step: &str, versions: &[&str]) {
+        let Some(mut answers) = self.customers.lock().unwrap().as_ref().map(Customers::listen) else { return };
+        let heard = answers.wait_for(|answers| versions.iter().all(|version| answers.contains_key(*version)));
+        if tokio::time::timeout(PATIENCE, heard).await.is_err() {
+            self.wrong(step, &format!("customers have not heard of {versions:?}"));
+        }
     }
 
     /// That no release ever had a pod that may not, that customers heard of no other, and that each of them was answered.

@@ -147,6 +147,7 @@ fn observe(
         required: deployment.is_some(),
         successor: peers.successor(&mine).map(ResourceExt::name_any),
         released_again: false,
+        serving: Default::default(),
         clean_with: peers.clean_with(&mine),
         unready: Vec::new(),
         way_back: None,
@@ -190,7 +191,7 @@ fn check(answer: Option<bool>) -> JobSeen {
             let mut classifier = Classifier::new(Tool::Prisma, Step::Check);
             classifier.push(text.as_bytes());
             let verdict = classifier.finish(Ending::Exited(exit));
-            ContainerSeen::Ended(Box::new(Ended { started_at: None, ended_at: None, exit_code: Some(exit), verdict }))
+            ContainerSeen::Ended(Box::new(Ended { started_at: None, ended_at: None, exit_code: Some(exit), image_id: None, verdict }))
         }
     };
     JobSeen::Ours(Box::new(JobView {
