@@ -152,6 +152,39 @@ fn no_failure_is_read_as_a_success_whatever_is_known_of_it() {
     none(faults);
 }
 
+/// What was provoked before there was a connection, and what was refused to the tool's own table, before any migration.
+const UNCONNECTED: [&str; 4] = ["unreachable", "dns", "too-many-connections", "bad-url"];
+const REFUSED_AT_ONCE: [&str; 2] = ["read-only", "lock-timeout"];
+
+#[test]
+fn nothing_is_tried_again_that_may_have_executed_sql() {
+    let mut faults = Vec::new();
+    for recording in recordings() {
+        let is = |names: &[&str]| names.iter().any(|name| recording.path.ends_with(format!("{name}.log")));
+        let tried = |tool, ending| {
+            let verdict = recording.read_as(tool, ending);
+            verdict.retryable && matches!(verdict.class, Some(Class::Connectivity | Class::Runtime))
+        };
+        if is(&UNCONNECTED[..3]) && recording.cell.untold.is_none() && !tried(recording.tool, recording.ended()) {
+            faults.push(format!("{} is not tried again", recording.path.display()));
+        }
+        // Whoever does not know the tool cannot know that its own table is no migration.
+        let none: &[Tool] = match () {
+            () if is(&UNCONNECTED) => &[],
+            () if is(&REFUSED_AT_ONCE) => &[Tool::Custom],
+            () => &[recording.tool, Tool::guess(&recording.log), Tool::Custom],
+        };
+        for tool in none {
+            for ending in [recording.ended(), Ending::Unknown, Ending::NotGiven] {
+                if tried(*tool, ending) {
+                    faults.push(format!("{} as {tool}, {ending:?}, is tried again", recording.path.display()));
+                }
+            }
+        }
+    }
+    none(faults);
+}
+
 #[test]
 fn a_guessed_tool_gives_the_same_class_or_none() {
     let wrong = |recording: &&Recording| {

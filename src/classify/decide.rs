@@ -188,7 +188,7 @@ fn failure(run: &Run, table: &ToolTable, reason: Reason, confidence: Confidence)
     let locks = [Reason::LOCK_TIMEOUT, Reason::STATEMENT_TIMEOUT, Reason::DEADLOCK].contains(&reason);
     let recorded = table.records_failure && run.in_migration();
     let kept = locks && !run.is_transactional();
-    verdict.retryable &= !recorded && !kept;
+    verdict.retryable &= !recorded && !kept && (locks || untouched(run, table, &reason));
     if let Some(earlier) = run.earlier.as_ref().filter(|_| reason == Reason::FAILED_MIGRATION_RECORDED) {
         verdict.branch = Some(earlier.entry().branch);
     }
@@ -196,9 +196,21 @@ fn failure(run: &Run, table: &ToolTable, reason: Reason, confidence: Confidence)
     verdict
 }
 
+/// What a step can fail for before it has a connection, and only then.
+const BEFORE_CONNECTION: [Reason; 5] =
+    [Reason::UNREACHABLE, Reason::DNS, Reason::TLS, Reason::TOO_MANY_CONNECTIONS, Reason::STARTING_UP];
+
+/// Whether no SQL of the step can have been executed where it failed for this reason, which alone lets time help
+/// (docs/adr/0006). Where there was a connection, only a tool that says which migration it is at proves it by its silence.
+pub(super) fn untouched(run: &Run, table: &ToolTable, reason: &Reason) -> bool {
+    let outside = matches!(reason.entry().class, Class::Connectivity | Class::Runtime | Class::Config);
+    let unconnected = BEFORE_CONNECTION.contains(reason);
+    outside && !run.has_begun() && (unconnected || table.shows_progress() && !run.in_migration())
+}
+
 /// What a reason becomes where a migration was under way.
 fn midway(run: &Run, reason: Reason) -> Reason {
-    let lost = reason == Reason::CONNECTION_CLOSED;
+    let lost = reason == Reason::CONNECTION_CLOSED || reason == Reason::SESSION_ENDED;
     match reason {
         _ if !run.in_migration() => reason,
         _ if lost => Reason::CONNECTION_LOST_MIDWAY,

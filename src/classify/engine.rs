@@ -61,6 +61,10 @@ pub(super) struct Run {
     notice: bool,
     /// Whether a migration without a name is under way.
     under_way: bool,
+    /// Whether one may be, or the tool has not even connected.
+    may_have_begun: bool,
+    /// Whether a migration has begun, in this run of the tool or in one before it.
+    has_begun: bool,
     /// What the quoted log of the earlier failure says of its cause.
     pub earlier: Option<Reason>,
     /// Where the tool's account of a failure was last seen.
@@ -86,7 +90,13 @@ impl Run {
 
     /// Whether a migration was under way when the run ended.
     pub fn in_migration(&self) -> bool {
-        self.under_way || self.blamed.is_some() || self.at_work.is_some() || self.tool_code.as_deref() == Some("P3018")
+        let named = self.blamed.is_some() || self.at_work.is_some() || self.tool_code.as_deref() == Some("P3018");
+        named || self.under_way || self.may_have_begun
+    }
+
+    /// Whether a migration has certainly begun, in this run of the tool or in one before it: what was done stays done.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun || self.in_migration() && !self.may_have_begun || self.applied.is_some()
     }
 
     /// Whether an earlier failure is on record without anything that says why.
@@ -163,14 +173,16 @@ impl Engine {
     /// The run that counts: the last one that said anything.
     pub fn conclude(self) -> Run {
         let Self { run, before, .. } = self;
-        match before {
+        let has_begun = run.has_begun();
+        let counts = match before {
             Some(before) if !run.says_something() => Run { alive: run.alive.or(before.alive), ..before },
             Some(before) if is_consequence(&run, &before) => before,
             Some(before) if run.blamed.is_none() && run.reason() == before.reason() => {
                 Run { blamed: before.blamed, ..run }
             }
             _ => run,
-        }
+        };
+        Run { has_begun, ..counts }
     }
 
     /// Takes one readable line.
@@ -262,12 +274,18 @@ impl Engine {
             Says::Works if !quoting => return self.works(at, hit),
             Says::Done if !quoting => {
                 self.run.alive = Some(at);
+                self.run.has_begun = true;
                 self.run.at_work = None;
                 return false;
             }
             Says::Underway if !quoting => {
                 self.run.alive = Some(at);
                 self.run.under_way = true;
+                return false;
+            }
+            Says::Sets if !quoting => {
+                self.run.alive = Some(at);
+                self.run.may_have_begun = true;
                 return false;
             }
             Says::NoticeNext => {
@@ -317,7 +335,8 @@ impl Engine {
     }
 
     fn start(&mut self, at: u64) {
-        let next = Run { alive: Some(at), dialect: self.run.dialect, ..Run::default() };
+        let has_begun = self.run.has_begun();
+        let next = Run { alive: Some(at), dialect: self.run.dialect, has_begun, ..Run::default() };
         let last = mem::replace(&mut self.run, next);
         if last.says_something() {
             self.before = Some(match self.before.take() {
@@ -331,6 +350,7 @@ impl Engine {
         self.run.alive = Some(at);
         if let Some(name) = hit.group("name") {
             self.run.at_work = Some(name.to_owned());
+            self.run.has_begun = true;
             self.run.empty = None;
         }
         false

@@ -79,7 +79,6 @@ impl Classifier {
         let table = self.tool.table();
         let own = self.engine.own();
         let run = self.engine.conclude();
-        let under_way = run.in_migration();
         let verdict = decide::decide(&run, table, self.step, ending);
         let (kept, _) = self.stream.kept();
         let verdict = match unwrap::unwrap(&kept) {
@@ -87,14 +86,9 @@ impl Classifier {
             None => verdict,
         };
         let Some((rules, at, line)) = own else { return verdict };
-        let untouched = !under_way && verdict.class.is_some_and(is_before_sql);
+        let untouched = verdict.reason.as_ref().is_some_and(|reason| decide::untouched(&run, table, reason));
         rules.judge(at, &line, untouched, verdict)
     }
-}
-
-/// Whether nothing of a migration can have been executed where a step failed so.
-const fn is_before_sql(class: Class) -> bool {
-    matches!(class, Class::Connectivity | Class::Runtime | Class::Config)
 }
 
 /// Reads a text that a terminal had wrapped.

@@ -24,6 +24,8 @@ pub enum Says {
     Works,
     /// A migration is under way, whose name the tool does not print.
     Underway,
+    /// The tool sets about its work, whether it has connected or not: a migration may be under way from here on.
+    Sets,
     /// The tool begins the account of its failure: what an earlier heading said is forgotten.
     Opens,
     /// From here on the database's or the author's words follow: no heading in them is the tool's.

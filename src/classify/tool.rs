@@ -37,6 +37,17 @@ impl ToolTable {
     pub(super) fn marks_done(&self) -> bool {
         self.rules.iter().any(|rule| matches!(rule.says, Says::Done))
     }
+
+    /// Whether the tool says which migration it is at, before it begins one or when one fails: then a log without such a line
+    /// is one of a tool that had not begun.
+    pub(super) fn shows_progress(&self) -> bool {
+        let names = |rule: &Rule| match rule.says {
+            Says::Underway | Says::Sets | Says::BlamesNext => true,
+            Says::Works | Says::Opens | Says::Blames => rule.pattern.contains("(?<name>"),
+            _ => false,
+        };
+        self.rules.iter().any(names)
+    }
 }
 
 /// A migration tool.
@@ -197,6 +208,12 @@ mod tests {
                 assert!(hits.iter().any(|hit| matches!(hit.rule.says, Says::Empty)), "{tool}: {sentence}");
             }
         }
+    }
+
+    #[test]
+    fn every_tool_but_one_that_nobody_knows_shows_its_progress() {
+        let silent: Vec<Tool> = Tool::ALL.into_iter().filter(|tool| !tool.table().shows_progress()).collect();
+        assert_eq!(silent, [Tool::Custom]);
     }
 
     #[test]

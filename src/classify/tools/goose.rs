@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Blames, ByCode, Cause, Empty, Heads, Nothing, Opens, Pending, Vague, Works};
+use Says::{Applied, Blames, ByCode, Cause, Done, Empty, Heads, Nothing, Opens, Pending, Vague};
 
 /// What is known of it.
 pub static GOOSE: ToolTable = ToolTable {
@@ -25,7 +25,7 @@ static RULES: &[Rule] = &[
         r"relation .{0,3}goose_db_version.{0,3} does not exist(?: \(SQLSTATE 42P01\))?\s*$",
         Nothing,
     ),
-    rule("OK ", r"^OK\s+(?:\S+) \(", Works),
+    rule("OK ", r"^OK\s+(?:\S+) \(", Done),
     rule("no migrations to run", r"^(?:goose: )?no migrations to run", Applied),
     rule(
         "successfully migrated database to version",
