@@ -70,7 +70,7 @@ impl Classifier {
 
     /// The work so far, in bytes that literals were looked for in and bytes that patterns were tried on.
     pub fn work(&self) -> u64 {
-        self.engine.work()
+        self.stream.work() + self.engine.work()
     }
 
     /// The verdict, now that the log is complete and it is known how the container ended.
