@@ -21,6 +21,9 @@ const PREFIXES: &str = concat!(
     r"|##\[(?:error|warning|debug)\]",
     // Maven, Gradle and plain loggers.
     r"|\[(?:ERROR|INFO|WARNING|WARN|DEBUG)\] ",
+    // Spring Boot and its like, and Rust's tracing. What a program calls an error keeps its mark.
+    r"|(?:TRACE|DEBUG|INFO|WARN) +\d+ --- (?:\[[^\]]*\] *)+\S+ +: ",
+    r"|(?:TRACE|DEBUG|INFO|WARN) \w+(?:::\w+)+: ",
     // PowerShell, around the first line of standard error.
     r"|[a-z][a-z0-9_.-]* : ",
     r")"
@@ -66,6 +69,7 @@ fn may_be_carried(line: &str) -> bool {
         [b'0'..=b'9' | b'[' | b'#', ..] | [b'e', b'r', b'r', ..] | [b'o', b'u', b't', ..] | [b's', b't', b'd', ..] => {
             true
         }
+        [b'T' | b'D' | b'I' | b'W', b'A'..=b'Z', b'A'..=b'Z', ..] => true,
         bytes => memchr::memchr_iter(b'|', bytes).next().is_some_and(|at| at < 80) || has_colon(bytes),
     }
 }
@@ -163,6 +167,8 @@ mod tests {
             ("2025-10-19T16:21:31.1Z stderr F Error: P3018", "Error: P3018"),
             ("2022/03/24 21:13:46 error: Dirty database version 3", "error: Dirty database version 3"),
             ("node.exe : Error: P1001", "Error: P1001"),
+            ("2026-02-20T11:04:50.907Z  INFO 1 --- [           main] o.f.core.DbMigrate : Schema", "Schema"),
+            ("2026-02-20T11:04:50.907123Z  INFO sea_orm_migration::migrator: Applying", "Applying"),
             ("SQL State  : 42P07", "SQL State  : 42P07"),
             ("[X] 289 InitialMigration", "[X] 289 InitialMigration"),
             ("[ ] 290 Second", "[ ] 290 Second"),

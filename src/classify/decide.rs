@@ -1,7 +1,7 @@
 //! From what was said and how the container ended to the verdict. The ending comes first; the text refines it.
 
-use super::engine::{Run, Weight};
 use super::reason::Reason;
+use super::run::{Run, Signal, Weight};
 use super::tool::ToolTable;
 use super::types::{Class, Confidence, Ending, Outcome, Step, Verdict};
 use super::{codes, redact};
@@ -59,6 +59,9 @@ fn well(run: &Run, table: &ToolTable, step: Step) -> Verdict {
 
 /// The process ended by itself with another code than 0.
 fn badly(run: &Run, table: &ToolTable, code: i32) -> Verdict {
+    if no_migrations(run) && run.applied.is_none() {
+        return failure(run, table, Reason::NO_MIGRATIONS, Confidence::High);
+    }
     if let Some(cause) = cause_after_success(run) {
         let sure = if cause.weight >= Weight::Code { Confidence::High } else { Confidence::Medium };
         return failure(
@@ -131,7 +134,8 @@ fn unknown_end(verdict: Verdict) -> Verdict {
 
 /// The image carried nothing to apply, and nothing else went wrong.
 fn no_migrations(run: &Run) -> bool {
-    run.empty.is_some() && run.cause.is_none() && run.account.is_none() && run.pending.is_none()
+    let alone = run.account.is_none() || run.account == run.empty;
+    run.empty.is_some() && run.cause.is_none() && alone && run.pending.is_none()
 }
 
 /// The tool's sentence, later than every account of a failure. For a check only its own sentence counts.
@@ -158,7 +162,7 @@ fn quiet_success(run: &Run, table: &ToolTable, step: Step) -> bool {
 }
 
 /// The cause, unless the tool said success later and the cause is only somebody's words before it.
-fn cause_after_success(run: &Run) -> Option<&super::engine::Signal> {
+fn cause_after_success(run: &Run) -> Option<&Signal> {
     let said = run.applied.max(run.clean);
     run.cause.as_ref().filter(|cause| cause.framed || said.is_none_or(|at| at < cause.at))
 }

@@ -37,6 +37,11 @@ pub(super) fn is_statement(line: &str) -> bool {
     BEGINNINGS.iter().any(begins) && !line.contains(" - ")
 }
 
+/// Whether the line is a frame of a stack, of a language that tells the calls below the error.
+pub(super) fn is_frame(line: &str) -> bool {
+    line.starts_with([' ', '\t']) && line.trim_start().starts_with("at ")
+}
+
 /// The beginning and the end of a line that is long: what a tool says stands there, and between them the SQL that it echoes.
 pub(super) fn ends(line: &str) -> Cow<'_, str> {
     if line.len() <= LINE_HEAD + LINE_TAIL {

@@ -18,6 +18,7 @@ mod own;
 pub mod reason;
 pub mod redact;
 mod rules;
+mod run;
 mod scan;
 mod tool;
 mod tools;
@@ -92,7 +93,7 @@ impl Classifier {
 }
 
 /// Reads a text that a terminal had wrapped.
-fn again(tool: Tool, text: &[u8]) -> engine::Run {
+fn again(tool: Tool, text: &[u8]) -> run::Run {
     let (mut stream, mut engine) = (Stream::default(), Engine::new(tool.table(), tool.rules()));
     stream.push(text, tool.rules(), &mut engine);
     stream.end(tool.rules(), &mut engine);

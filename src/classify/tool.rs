@@ -210,6 +210,18 @@ mod tests {
         }
     }
 
+    /// What stands in the middle of a line is of whoever wrote the SQL, a name or a value.
+    #[test]
+    fn what_may_say_that_all_is_well_begins_its_line() {
+        for rule in Tool::ALL.iter().flat_map(|tool| tool.table().rules) {
+            if matches!(rule.says, Says::Applied | Says::Clean | Says::Validated | Says::Pending | Says::Empty) {
+                let pattern = regex_syntax::parse(rule.pattern).unwrap();
+                let begins = pattern.properties().look_set_prefix().contains(regex_syntax::hir::Look::Start);
+                assert!(begins, "{:?}", rule.pattern);
+            }
+        }
+    }
+
     #[test]
     fn every_tool_but_one_that_nobody_knows_shows_its_progress() {
         let silent: Vec<Tool> = Tool::ALL.into_iter().filter(|tool| !tool.table().shows_progress()).collect();

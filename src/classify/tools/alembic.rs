@@ -31,7 +31,11 @@ static RULES: &[Rule] = &[
     rule("Can't locate revision", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("Multiple head revisions", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("overlaps with other requested", r"Requested revision .* overlaps", Heads(Reason::HISTORY_MISMATCH)),
-    rule("Target database is not up to date", "", Pending),
+    rule(
+        "Target database is not up to date",
+        r"^(?:ERROR \[alembic\.util\.messaging\] |FAILED: )?Target database is not up to date",
+        Pending,
+    ),
     rule("No config file", r"No config file '?\S+'? found", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("No 'script_location' key found", "", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("Path doesn't exist", r"Path doesn't exist: ", Heads(Reason::SCHEMA_FILE_MISSING)),

@@ -23,7 +23,7 @@ static RULES: &[Rule] = &[
     rule("Applied:", r"^Applied: \S+ in ", Done),
     rule("Pending: 0", r"^Pending: 0$", Clean),
     rule("Pending:", r"^Pending: [1-9]\d*$", Pending),
-    rule("no migration files found", "", Empty),
+    rule("no migration files found", r"^(?:Error: )?no migration files found", Empty),
     rule("Error:", r"^Error: ", Opens),
     // "Applied" is said before the commit; what cannot connect in the first place says so.
     rule("connection", r"^Error: (?:driver: bad|invalid) connection$", Underway),

@@ -22,7 +22,11 @@ static RULES: &[Rule] = &[
     rule("Reading config file", r"^Reading config file ", Starts),
     // Its only word of progress, before the connection is made and until the end.
     rule("applying migrations...", "", Sets),
-    rule("migrations applied successfully", r"migrations applied successfully!", Applied),
+    rule(
+        "migrations applied successfully",
+        r"^(?:\[.{1,4}\] applying migrations\.\.\.)*\[.{1,4}\] migrations applied successfully!",
+        Applied,
+    ),
     rule("Changes applied", r"^\[.{1,4}\] Changes applied", Applied),
     rule("No changes detected", r"^\[.{1,3}\] No changes detected", Applied),
     rule("severity:", r"\bseverity: 'NOTICE'", NoticeNext),

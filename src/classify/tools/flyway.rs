@@ -29,10 +29,10 @@ static RULES: &[Rule] = &[
         Works,
     ),
     rule("Successfully validated", r"^Successfully validated \d+ migrations?|^Successfully validated", Validated),
-    rule("Are your locations set up correctly?", "", Empty),
+    rule("Are your locations set up correctly?", r"^No migrations found\. Are your locations set up", Empty),
     // Endings that are well.
     rule("Successfully applied", r"^Successfully applied \d+ migrations? to ", Applied),
-    rule("is up to date. No migration necessary", "", Applied),
+    rule("is up to date. No migration necessary", r"^Schema \S+ is up to date\. No migration necessary", Applied),
     // The account of a failure.
     rule(
         "failed",
@@ -83,7 +83,11 @@ static RULES: &[Rule] = &[
         r"not resolved locally: (?<name>[^\s.]+(?:\.\d+)*)",
         Cause(Reason::HISTORY_MISMATCH),
     ),
-    rule("Detected resolved migration not applied", "", Pending),
+    rule(
+        "Detected resolved migration not applied",
+        r"^(?:ERROR: )?(?:Validate failed: )?Detected resolved migration not applied",
+        Pending,
+    ),
     rule(
         "Detected resolved migration not applied",
         r"not applied to database: (?<name>[^\s.]+(?:\.\d+)*)",

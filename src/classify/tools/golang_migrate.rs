@@ -24,7 +24,7 @@ static RULES: &[Rule] = &[
     rule("Finished ", r"^Finished \d+/[ud] \S+ \(", Done),
     rule("/u ", r"^\d+/u \S+ \([\d.]+\w+\)$", Applied),
     rule("no change", r"^(?:error: )?no change$", Applied),
-    rule("first .: file does not exist", "", Empty),
+    rule("first .: file does not exist", r"^(?:error: )?first \S+ file does not exist", Empty),
     // Every account of a failure, but not "no change" and "first .".
     rule("error:", r"^error: (?:[^fn]|f[^i]|n[^o])", Opens),
     rule("Dirty database version", r"Dirty database version (?<name>\d+)", Heads(Reason::DIRTY_STATE)),

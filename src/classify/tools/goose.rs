@@ -34,11 +34,7 @@ static RULES: &[Rule] = &[
     ),
     rule("up to current file version", r"^(?:goose: )?up to current file version", Applied),
     rule("Pending ", r"^\s*Pending\s+-- ", Pending),
-    rule(
-        "no migration files found",
-        r"(?:^|: )no migration files found|^goose run: .*no migrations? (?:files )?found",
-        Empty,
-    ),
+    rule("no migration files found", r"^(?:goose run: (?:[\w ]+: )*)?no migrations? (?:files )?found", Empty),
     // Every account of a failure, but not "no migration files found".
     rule("goose run:", r"^goose run: (?:[^n]|n[^o]|no[^ ])", Opens),
     rule("goose run:", r"^goose run: (?:ERROR )?(?<name>\d\S*\.(?:sql|go)): ", Opens),

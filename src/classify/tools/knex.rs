@@ -22,7 +22,7 @@ static RULES: &[Rule] = &[
     rule("Using environment:", r"^Using environment: ", Starts),
     rule("Batch ", r"^Batch \d+ run: \d+ migrations?", Applied),
     rule("Already up to date", r"^Already up to date$", Applied),
-    rule("No Pending Migration files Found", "", Clean),
+    rule("No Pending Migration files Found", r"^No Pending Migration files Found", Clean),
     rule("Pending Migration file", r"^Found \d+ Pending Migration files?", Pending),
     rule("migration file", r#"migration file "(?<name>[^"]+)" failed"#, Opens),
     rule("migration failed with error:", r"migration failed with error: ", Inside),

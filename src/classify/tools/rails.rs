@@ -22,7 +22,7 @@ static RULES: &[Rule] = &[
     rule(": migrating =", r"^== (?<name>\d+ \w+): migrating =", Works),
     rule(": migrated (", r"^== \d+ \w+: migrated \(", Done),
     rule("You have ", r"^You have \d+ pending migrations?:", Pending),
-    rule("PendingMigrationError", "", Pending),
+    rule("PendingMigrationError", r"^\S*PendingMigrationError", Pending),
     rule("  down ", r"^\s+down\s+\d+\s", Pending),
     rule("aborted!", r"^\s*(?:\S*(?:rails|rake)) aborted!", Opens),
     rule("An error has occurred, this and all later migrations", "", Inside),

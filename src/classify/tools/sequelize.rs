@@ -22,7 +22,11 @@ static RULES: &[Rule] = &[
     rule("Sequelize CLI [", r"^Sequelize CLI \[", Starts),
     rule(": migrating =", r"^== (?<name>.+): migrating =", Works),
     rule(": migrated (", r"^== .+: migrated \(", Done),
-    rule("No migrations were executed, database schema was already up to date", "", Applied),
+    rule(
+        "No migrations were executed",
+        r"^No migrations were executed, database schema was already up to date",
+        Applied,
+    ),
     rule("down ", r"^down \S+\.(?:c|m)?[jt]s$", Pending),
     rule("ERROR:", r"^ERROR: ", Opens),
     rule("Validation error", r"^ERROR: Validation error", Text(Reason::UNIQUE_VIOLATION)),
