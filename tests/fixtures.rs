@@ -4,124 +4,36 @@
 //! `WRITE_DOCS=1` makes it write the tables of docs/tools.md instead of comparing them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+mod logs;
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
-use sluice::classify::{Class, Classifier, Ending, Outcome, Reason, Step, Tool, Verdict};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use logs::none;
+use logs::recorded::{Cell, Recording, SUCCEEDED, Situation, cell, manifests, recordings, situations};
+use sluice::classify::{Class, Ending, Outcome, Reason, Tool, Verdict};
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 const LARGEST: usize = 16 * 1024;
-const SUCCEEDED: &str = "Succeeded";
 
-/// One directory of recordings: a tool on a database.
-#[derive(Deserialize)]
-struct Manifest {
-    tool: String,
-    version: String,
-    beside: String,
-    database: String,
-    situations: Map<String, Value>,
-}
-
-/// What is provoked, in the order of the table.
-#[derive(Deserialize)]
-struct Situation {
-    name: String,
-    what: String,
-    expected: BTreeMap<String, Vec<String>>,
-}
-
-/// One recording, or why there is none.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Cell {
-    exit: Option<i32>,
-    #[serde(default)]
-    expected: Vec<String>,
-    untold: Option<String>,
-    not_reached: Option<String>,
-}
-
-struct Recording {
-    path: PathBuf,
-    tool: Tool,
-    cell: Cell,
-    log: Vec<u8>,
-}
-
-impl Recording {
-    fn read_as(&self, tool: Tool, ending: Ending) -> Verdict {
-        let mut classifier = Classifier::new(tool, Step::Migrate);
-        classifier.push(&self.log);
-        classifier.finish(ending)
-    }
-
-    fn ended(&self) -> Ending {
-        Ending::Exited(self.cell.exit.unwrap())
-    }
-
-    fn succeeded(&self) -> bool {
-        self.cell.expected == [SUCCEEDED]
-    }
-
-    /// What is wrong with a reading.
-    fn fault(&self, verdict: &Verdict) -> Option<String> {
-        let right = match &verdict.reason {
-            None => (self.succeeded() && verdict.outcome == Outcome::Succeeded) || self.cell.untold.is_some(),
-            Some(reason) => {
-                let named = self.cell.expected.iter().any(|name| name == reason.as_str());
-                named || self.cell.untold.is_some() && *reason == Reason::MIGRATION_FAILED
-            }
-        };
-        let failed = verdict.outcome == Outcome::Failed && !self.succeeded();
-        let fits = right && (failed || verdict.outcome == Outcome::Succeeded && self.succeeded());
-        let said = || match (&verdict.reason, verdict.class) {
-            (Some(reason), _) => format!("{} {reason}", verdict.outcome),
-            (None, class) => format!("{} {}", verdict.outcome, class.map_or(String::new(), |class| class.to_string())),
-        };
-        let name = self.path.strip_prefix(recorded()).unwrap().display();
-        (!fits).then(|| format!("{name}: read as {}, provoked was {:?}", said(), self.cell.expected))
-    }
-}
-
-fn recorded() -> PathBuf {
-    Path::new(TOP).join("tests/tools/recorded")
-}
-
-fn manifests() -> Vec<(PathBuf, Manifest)> {
-    let mut found: Vec<_> = fs::read_dir(recorded()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    found.retain(|path| path.join("manifest.json").exists());
-    found.sort();
-    let read = |path: &Path| serde_json::from_str(&fs::read_to_string(path.join("manifest.json")).unwrap()).unwrap();
-    found.into_iter().map(|path| (path.clone(), read(&path))).collect()
-}
-
-fn cell(manifest: &Manifest, name: &str) -> Option<Cell> {
-    manifest.situations.get(name).map(|value| serde_json::from_value(value.clone()).unwrap())
-}
-
-fn recordings() -> Vec<Recording> {
-    let mut found = Vec::new();
-    for (directory, manifest) in manifests() {
-        let tool = manifest.tool.parse().unwrap();
-        for name in manifest.situations.keys() {
-            let cell = cell(&manifest, name).unwrap();
-            if cell.exit.is_some() {
-                let path = directory.join(format!("{name}.log"));
-                let log = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-                found.push(Recording { path, tool, cell, log });
-            }
+/// What is wrong with a reading.
+fn fault(recording: &Recording, verdict: &Verdict) -> Option<String> {
+    let right = match &verdict.reason {
+        None => (recording.succeeded() && verdict.outcome == Outcome::Succeeded) || recording.cell.untold.is_some(),
+        Some(reason) => {
+            let named = recording.cell.expected.iter().any(|name| name == reason.as_str());
+            named || recording.cell.untold.is_some() && *reason == Reason::MIGRATION_FAILED
         }
-    }
-    assert!(found.len() > 600, "the recordings are not where they were");
-    found
-}
-
-fn none(faults: Vec<String>) {
-    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    };
+    let failed = verdict.outcome == Outcome::Failed && !recording.succeeded();
+    let fits = right && (failed || verdict.outcome == Outcome::Succeeded && recording.succeeded());
+    let said = || match (&verdict.reason, verdict.class) {
+        (Some(reason), _) => format!("{} {reason}", verdict.outcome),
+        (None, class) => format!("{} {}", verdict.outcome, class.map_or(String::new(), |class| class.to_string())),
+    };
+    let name = recording.name();
+    (!fits).then(|| format!("{name}: read as {}, provoked was {:?}", said(), recording.cell.expected))
 }
 
 #[test]
@@ -129,7 +41,7 @@ fn every_recording_is_read_as_what_was_provoked() {
     none(
         recordings()
             .iter()
-            .filter_map(|recording| recording.fault(&recording.read_as(recording.tool, recording.ended())))
+            .filter_map(|recording| fault(recording, &recording.read_as(recording.tool, recording.ended())))
             .collect(),
     );
 }
@@ -268,10 +180,6 @@ fn recordings_are_small_whole_and_of_no_machine() {
         }
     }
     none(faults);
-}
-
-fn situations() -> Vec<Situation> {
-    serde_json::from_str(&fs::read_to_string(recorded().join("situations.json")).unwrap()).unwrap()
 }
 
 /// One table for a database, and below it why cells are empty or silent.
