@@ -42,7 +42,10 @@ HANG = {
 
 
 def everywhere(statement):
-    return {"postgres": statement, "mariadb": statement, "sqlite": statement}
+    return dict.fromkeys(INIT, statement)
+
+
+UNIQUE = everywhere("CREATE UNIQUE INDEX person_email ON person (email)")
 
 
 SITUATIONS = [
@@ -56,10 +59,7 @@ SITUATIONS = [
               ("DatabaseMissing",), everywhere(FINE)),
     Situation("no-privilege", "a table of somebody else's is altered", ("InsufficientPrivilege",),
               {"postgres": "ALTER TABLE aside.a ADD COLUMN more integer", "mariadb": "ALTER TABLE aside.a ADD COLUMN more integer"}),
-    Situation("unique", "two rows hold the same value", ("UniqueViolation",), {
-        "postgres": "CREATE UNIQUE INDEX person_email ON person (email)",
-        "mariadb": "CREATE UNIQUE INDEX person_email ON person (email)",
-        "sqlite": "CREATE UNIQUE INDEX person_email ON person (email)"}),
+    Situation("unique", "two rows hold the same value", ("UniqueViolation",), UNIQUE),
     Situation("foreign-key", "a row points at none", ("ForeignKeyViolation",), {
         "postgres": "ALTER TABLE person ADD CONSTRAINT person_team FOREIGN KEY (team) REFERENCES team (id)",
         "mariadb": "ALTER TABLE person ADD CONSTRAINT person_team FOREIGN KEY (team) REFERENCES team (id)"}),
@@ -98,7 +98,7 @@ SITUATIONS = [
         "postgres": "CREATE TABLE big TABLESPACE small AS SELECT repeat(md5(g::text), 50) AS t FROM generate_series(1, 100000) g",
         "mariadb": "INSERT INTO aside.big SELECT REPEAT('x', 2000) FROM seq_1_to_100000",
         "sqlite": "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO team SELECT i, printf('%2000d', i) FROM n"}),
-    Situation("rerun-after-failure", "the same again after the unique violation", ("UniqueViolation",), {}),
+    Situation("rerun-after-failure", "the same again after the unique violation", ("UniqueViolation",), UNIQUE),
     Situation("checksum-changed", "the file of an applied migration was edited", ("HistoryMismatch",), everywhere(FINE)),
     Situation("missing-file", "the file of an applied migration is gone", ("HistoryMismatch",), everywhere(FINE)),
     Situation("missing-config", "the configuration file, or the variable with the URL, is missing",
@@ -109,9 +109,6 @@ SITUATIONS = [
     Situation("read-only", "the database takes no writes", ("ReadOnly",), everywhere(FINE),
               {"postgres": ["ALTER DATABASE shop SET default_transaction_read_only = on"], "mariadb": ["SET GLOBAL read_only = 1"]}),
 ]
-SITUATIONS[[s.name for s in SITUATIONS].index("rerun-after-failure")].sql.update(
-    SITUATIONS[[s.name for s in SITUATIONS].index("unique")].sql)
-
 # What a database calls by another name, or does not have at all.
 BY_DATABASE = {
     "mariadb": {"not-null": ("NotNullViolation", "InvalidCast"), "length": ("ValueTooLong", "InvalidCast")},

@@ -20,13 +20,11 @@ class Sqlx(Tool):
 class Diesel(Tool):
     name, key = "Diesel", "diesel"
     databases = ("postgres", "sqlite")
+    pattern = "2026-01-0{number}-120000_{name}/up.sql"
     expects = {"checksum-changed": (OK,), "missing-file": (OK,)}
 
     def project(self):
         self.put("diesel.toml", "")
-
-    def file(self, number, name):
-        return f"{self.directory}/2026-01-0{number}-120000_{name}/up.sql"
 
     def url(self):
         return self.address.database if self.kind == "sqlite" else super().url()
@@ -38,11 +36,9 @@ class Diesel(Tool):
 class SeaOrm(Tool):
     name, key, beside = "SeaOrm", "seaorm", "a program of migrations with sea-orm-migration"
     databases = ("postgres", "mariadb", "sqlite")
+    pattern = "m2026010{number}_120000_{name}.sql"
     # A full server is asked again until the pool's time is up, which is all that is said.
     expects = {"checksum-changed": (OK,), ("postgres", "too-many-connections"): ("TooManyConnections", "Unreachable")}
-
-    def file(self, number, name):
-        return f"{self.directory}/m2026010{number}_120000_{name}.sql"
 
     def url(self):
         return f"sqlite://{self.address.database}?mode=rwc" if self.kind == "sqlite" else super().url()
