@@ -31,7 +31,7 @@ pub fn refusal(observed: &Observed) -> Option<String> {
         return Some(refusal);
     }
     if let Err(error) = observed.spec.own_rules() {
-        return Some(format!("classification.rules{error}: write a regular expression of RE2's kind"));
+        return Some(format!("classification.rules{error}"));
     }
     for step in ["migrate", "check"] {
         if command(observed, step).is_empty() {

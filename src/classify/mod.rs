@@ -88,7 +88,7 @@ impl Classifier {
         };
         let Some((rules, at, line)) = own else { return verdict };
         let untouched = verdict.reason.as_ref().is_some_and(|reason| decide::untouched(&run, table, reason));
-        rules.judge(at, &line, untouched, verdict)
+        rules.judge(at, &line, untouched, ending == Ending::NotGiven, verdict)
     }
 }
 

@@ -218,6 +218,19 @@ mod rules {
     }
 
     #[test]
+    fn a_rule_lets_time_help_only_where_time_mends() {
+        let rule = |class: &str, retryable: bool| {
+            let rule = json!({ "match": "x", "class": class, "reason": "A", "retryable": retryable });
+            refusals("shop", but("classification.rules", json!([rule])))
+        };
+        for class in ["Connectivity", "Runtime"] {
+            assert_eq!(rule(class, true), Vec::<String>::new());
+        }
+        assert_eq!(rule("Config", false), Vec::<String>::new());
+        assert!(rule("Config", true)[0].contains("leave retryable out"));
+    }
+
+    #[test]
     fn what_is_good_is_accepted() {
         let table = [
             ("suspend", json!(true)),
