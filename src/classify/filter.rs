@@ -17,7 +17,7 @@ const ESCAPE: u8 = 0x1b;
 pub(super) struct Filter {
     bits: Vec<u64>,
     /// Where the parts of a gram begin, by its hash; one more than the place, so that 0 is nothing.
-    first: Vec<u16>,
+    first: Vec<u32>,
     parts: Vec<Part>,
     /// How many literals make a line worth a look; those after them are only told when one is looked at.
     telling: usize,
@@ -48,7 +48,7 @@ impl Filter {
                 *word |= 1 << (slot & 63);
             }
             if let Some(first) = first.get_mut(slot >> (BITS - PLACES)) {
-                *first = u16::try_from(at + 1).unwrap_or_default();
+                *first = u32::try_from(at + 1).unwrap_or_default();
             }
         }
         Self { bits, first, parts, telling }
@@ -73,7 +73,7 @@ impl Filter {
         while let Some(found) = self.place(text, at) {
             let gram = gram(text.get(found..).unwrap_or_default());
             let bucket = slot(gram) >> (BITS - PLACES);
-            let first = self.first.get(bucket).map_or(0, |first| usize::from(*first));
+            let first = self.first.get(bucket).map_or(0, |first| *first as usize);
             for part in self.parts.get(first.wrapping_sub(1)..).unwrap_or_default() {
                 if part.gram == gram {
                     if part.lies(text, found) && enough(found, part.literal) {

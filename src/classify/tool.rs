@@ -148,16 +148,17 @@ impl Tool {
         static READY: [OnceLock<RuleSet>; Tool::ALL.len()] = [const { OnceLock::new() }; Tool::ALL.len()];
         static NONE: OnceLock<RuleSet> = OnceLock::new();
         let slot = READY.get(self as usize).unwrap_or(&NONE);
-        slot.get_or_init(|| RuleSet::new(&[self.table().rules, common::CODES, common::WORDS, common::SYSTEM]))
+        slot.get_or_init(|| RuleSet::new(&self.tables()))
     }
-}
 
-impl Tool {
+    fn tables(self) -> [&'static [Rule]; 4] {
+        [self.table().rules, common::CODES, common::WORDS, common::SYSTEM]
+    }
+
     /// The literals and patterns by which its logs are read, the common ones too: what other programs have to look for to be
     /// compared with.
     pub fn words(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let tables = [self.table().rules, common::CODES, common::WORDS, common::SYSTEM];
-        tables.into_iter().flatten().map(|rule| (rule.needle, rule.pattern))
+        self.tables().into_iter().flatten().map(|rule| (rule.needle, rule.pattern))
     }
 }
 
