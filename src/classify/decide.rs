@@ -201,7 +201,7 @@ fn failure(run: &Run, table: &ToolTable, reason: Reason, confidence: Confidence)
 }
 
 /// What a step can fail for before it has a connection, and only then.
-const BEFORE_CONNECTION: [Reason; 5] =
+pub(super) const BEFORE_CONNECTION: [Reason; 5] =
     [Reason::UNREACHABLE, Reason::DNS, Reason::TLS, Reason::TOO_MANY_CONNECTIONS, Reason::STARTING_UP];
 
 /// Whether no SQL of the step can have been executed where it failed for this reason, which alone lets time help
