@@ -41,6 +41,10 @@ fn an_image_without_migrations_is_not_clean() {
     let log = "No migration found in prisma/migrations\n\n\nNo pending migrations to apply.\n";
     let verdict = read(Tool::Prisma, log, Ending::Exited(0));
     assert_eq!((verdict.outcome, verdict.class), (Outcome::Failed, Some(Class::Config)));
+    let log = "Successfully validated 0 migrations (execution time 00:00.006s)\nWARNING: No migrations found. Are your locations set up correctly?\n\
+        Schema \"public\" is up to date. No migration necessary.\n";
+    let verdict = read(Tool::Flyway, log, Ending::Exited(0));
+    assert_eq!((verdict.outcome, verdict.class), (Outcome::Failed, Some(Class::Config)));
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn decide(run: &Run, table: &ToolTable, step: Step, ending: Ending) -
             ended(step, if step == Step::Migrate { Reason::NODE_LOST_MIDWAY } else { Reason::NODE_LOST })
         }
         Ending::Exited(0) => well(run, table, step),
-        Ending::Exited(code) => badly(run, table, code),
+        Ending::Exited(code) => badly(run, table, step, code),
         Ending::NotGiven => by_text(run, table, step),
         Ending::Unknown => unknown_end(by_text(run, table, step)),
     };
@@ -48,7 +48,7 @@ fn well(run: &Run, table: &ToolTable, step: Step) -> Verdict {
     if no_migrations(run) {
         return failure(run, table, Reason::NO_MIGRATIONS, Confidence::High);
     }
-    match success(run, step) {
+    match success(run, table, step) {
         true => Verdict::of(Outcome::Succeeded, Confidence::High),
         false if contradicts(run) => contradiction(run, table),
         false if run.pending.is_some() => Verdict::of(Outcome::Pending, Confidence::High),
@@ -58,9 +58,13 @@ fn well(run: &Run, table: &ToolTable, step: Step) -> Verdict {
 }
 
 /// The process ended by itself with another code than 0.
-fn badly(run: &Run, table: &ToolTable, code: i32) -> Verdict {
+fn badly(run: &Run, table: &ToolTable, step: Step, code: i32) -> Verdict {
     if no_migrations(run) && run.applied.is_none() {
         return failure(run, table, Reason::NO_MIGRATIONS, Confidence::High);
+    }
+    // For a check it is no fault that migrations wait: it is the answer.
+    if step == Step::Check && run.pending.is_some() && run.pending == run.cause.as_ref().map(|cause| cause.at) {
+        return Verdict::of(Outcome::Pending, Confidence::High);
     }
     if let Some(cause) = cause_after_success(run) {
         let sure = if cause.weight >= Weight::Code { Confidence::High } else { Confidence::Medium };
@@ -93,7 +97,7 @@ fn by_text(run: &Run, table: &ToolTable, step: Step) -> Verdict {
     if no_migrations(run) {
         return failure(run, table, Reason::NO_MIGRATIONS, Confidence::Medium);
     }
-    if success(run, step) {
+    if success(run, table, step) {
         return Verdict::of(Outcome::Succeeded, Confidence::Medium);
     }
     if let Some(cause) = &run.cause {
@@ -139,10 +143,10 @@ fn no_migrations(run: &Run) -> bool {
 }
 
 /// The tool's sentence, later than every account of a failure. For a check only its own sentence counts.
-fn success(run: &Run, step: Step) -> bool {
+fn success(run: &Run, table: &ToolTable, step: Step) -> bool {
     let said = match step {
         Step::Migrate => run.applied.max(run.clean),
-        Step::Check => run.clean.max(run.validated),
+        Step::Check => run.clean.max(run.validated).max(run.lists_applied_alone(table.begins_a_list())),
     };
     said.is_some_and(|at| run.account.is_none_or(|account| account < at) && !run.quoting)
 }
@@ -157,7 +161,7 @@ fn contradicts(run: &Run) -> bool {
 fn quiet_success(run: &Run, table: &ToolTable, step: Step) -> bool {
     match step {
         Step::Migrate => !table.speaks && run.pending.is_none() && !(table.marks_done() && run.at_work.is_some()),
-        Step::Check => table.clean.is_empty(),
+        Step::Check => !table.says_when_clean(),
     }
 }
 

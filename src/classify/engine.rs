@@ -169,6 +169,8 @@ impl Engine {
             Says::Done if !quoting => run.done(at),
             Says::Underway if !quoting => run.under_way(at, true),
             Says::Sets if !quoting => run.under_way(at, false),
+            Says::Lists if !quoting => run.list(at),
+            Says::Listed if !quoting => run.listed(at),
             Says::NoticeNext => run.notice = true,
             Says::Mentions if run.mentioned.is_none() => run.mentioned = hit.group("name").map(str::to_owned),
             _ => return self.account(at, hit),
@@ -209,7 +211,7 @@ impl Engine {
             Says::Applied if !quoting => run.applied = Some(at),
             Says::Clean if !quoting => run.clean = Some(at),
             Says::Validated if !quoting => run.validated = Some(at),
-            Says::Pending if !quoting => run.pending = Some(at),
+            Says::Pending if !quoting => _ = run.pending.get_or_insert(at),
             Says::Empty if !quoting => run.empty = Some(at),
             _ => return false,
         }

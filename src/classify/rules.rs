@@ -60,6 +60,10 @@ pub enum Says {
     Clean,
     /// The same, where the command that applies says it too before it begins.
     Validated,
+    /// A list begins, in which each migration says whether it is applied.
+    Lists,
+    /// A migration of the list that is applied.
+    Listed,
     /// Migrations wait.
     Pending,
     /// The image carries no migrations.

@@ -40,6 +40,9 @@ pub(super) struct Run {
     pub pending: Option<u64>,
     pub empty: Option<u64>,
     pub validated: Option<u64>,
+    /// Where a list of all migrations began, and where it last named one that is applied.
+    lists: Option<u64>,
+    listed: Option<u64>,
     pub mentioned: Option<String>,
     /// Whether a notice begins, in which a code is no error's.
     pub notice: bool,
@@ -124,6 +127,23 @@ impl Run {
     /// Where a sentence of success was last said.
     pub fn well(&self) -> Option<u64> {
         self.applied.max(self.clean).max(self.validated)
+    }
+
+    /// Where a list ended that names migrations which are applied and no other. `from_its_beginning`: that has to be there.
+    pub fn lists_applied_alone(&self, from_its_beginning: bool) -> Option<u64> {
+        let whole = self.lists.is_some() || !from_its_beginning;
+        self.listed.filter(|at| whole && self.pending.is_none() && self.lists.is_none_or(|began| began < *at))
+    }
+
+    /// A list of all migrations begins.
+    pub fn list(&mut self, at: u64) {
+        self.alive = Some(at);
+        self.lists.get_or_insert(at);
+    }
+
+    /// The list names a migration that is applied.
+    pub fn listed(&mut self, at: u64) {
+        (self.alive, self.listed) = (Some(at), Some(at));
     }
 
     /// Whether a sentence of success was said after an account of a failure, which has to end there to let it count.

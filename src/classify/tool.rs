@@ -18,7 +18,7 @@ pub struct ToolTable {
     pub migrate: Option<&'static [&'static str]>,
     /// The command that asks what is pending, unless the user says otherwise.
     pub check: Option<&'static [&'static str]>,
-    /// What the check says when nothing is pending.
+    /// What the check says when nothing is pending; or how its list begins, in which every migration has to be applied then.
     pub clean: &'static [&'static str],
     /// What the tool says when the image carries no migrations.
     pub no_migrations: &'static [&'static str],
@@ -36,6 +36,22 @@ impl ToolTable {
     /// Whether the tool says of each migration when it is done.
     pub(super) fn marks_done(&self) -> bool {
         self.rules.iter().any(|rule| matches!(rule.says, Says::Done))
+    }
+
+    /// Whether its check lists the migrations, each as applied or not.
+    pub fn lists(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.says, Says::Listed))
+    }
+
+    /// Whether the tool has a sentence or a list for a database on which nothing is pending: then an exit code of 0 alone
+    /// proves nothing.
+    pub(super) fn says_when_clean(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.says, Says::Clean | Says::Validated)) || self.lists()
+    }
+
+    /// Whether the tool's list begins with a line of its own.
+    pub(super) fn begins_a_list(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.says, Says::Lists))
     }
 
     /// Whether the tool says which migration it is at, before it begins one or when one fails: then a log without such a line
@@ -200,7 +216,8 @@ mod tests {
             for sentence in tool.table().clean {
                 let hits = tool.rules().hits(sentence);
                 assert!(
-                    hits.iter().any(|hit| matches!(hit.rule.says, Says::Clean | Says::Validated)),
+                    hits.iter()
+                        .any(|hit| matches!(hit.rule.says, Says::Clean | Says::Validated | Says::Lists | Says::Listed)),
                     "{tool}: {sentence}"
                 );
             }
@@ -215,7 +232,8 @@ mod tests {
     #[test]
     fn what_may_say_that_all_is_well_begins_its_line() {
         for rule in Tool::ALL.iter().flat_map(|tool| tool.table().rules) {
-            if matches!(rule.says, Says::Applied | Says::Clean | Says::Validated | Says::Pending | Says::Empty) {
+            let well = matches!(rule.says, Says::Applied | Says::Clean | Says::Validated | Says::Lists | Says::Listed);
+            if well || matches!(rule.says, Says::Pending | Says::Empty) {
                 let pattern = regex_syntax::parse(rule.pattern).unwrap();
                 let begins = pattern.properties().look_set_prefix().contains(regex_syntax::hir::Look::Start);
                 assert!(begins, "{:?}", rule.pattern);

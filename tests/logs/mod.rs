@@ -159,7 +159,8 @@ fn sample(name: &str, tool: Tool, log: &str, exit: i32) -> Sample {
 
 /// The recordings, of successes or of failures.
 fn of_recordings(good: bool) -> impl Iterator<Item = Sample> {
-    recordings().into_iter().filter(move |recording| recording.succeeded() == good).map(|recording| Sample {
+    let migrated = recordings().into_iter().filter(|recording| !recording.asks());
+    migrated.filter(move |recording| recording.succeeded() == good).map(|recording| Sample {
         name: recording.name(),
         tool: recording.tool,
         log: String::from_utf8_lossy(&recording.log).into_owned(),

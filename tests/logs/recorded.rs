@@ -49,9 +49,15 @@ pub struct Recording {
 
 impl Recording {
     pub fn read_as(&self, tool: Tool, ending: Ending) -> Verdict {
-        let mut classifier = Classifier::new(tool, Step::Migrate);
+        let step = if self.asks() { Step::Check } else { Step::Migrate };
+        let mut classifier = Classifier::new(tool, step);
         classifier.push(&self.log);
         classifier.finish(ending)
+    }
+
+    /// Whether it is of the command that asks what is pending.
+    pub fn asks(&self) -> bool {
+        self.path.file_name().unwrap().to_string_lossy().starts_with("check-")
     }
 
     /// Its place among the recordings.

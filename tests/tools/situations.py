@@ -6,6 +6,7 @@ or the tools themselves cannot tell them apart. Every failing statement stands a
 from dataclasses import dataclass, field
 
 OK = "Succeeded"
+WAITING = "Pending"
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Situation:
     expected: tuple
     sql: dict = field(default_factory=dict)  # database: the statement of the second migration
     setup: dict = field(default_factory=dict)  # database: what its administrator does before
+    asks: bool = False  # the command that is recorded is the one that asks what is pending
 
 
 # The first migration: a table whose rows break every rule that the second may bring, and one that they point at.
@@ -109,6 +111,16 @@ SITUATIONS = [
     Situation("read-only", "the database takes no writes", ("ReadOnly",), everywhere(FINE),
               {"postgres": ["ALTER DATABASE shop SET default_transaction_read_only = on"], "mariadb": ["SET GLOBAL read_only = 1"]}),
 ]
+# What is recorded of the command that asks. Nothing but the first may ever be read as clean.
+SITUATIONS += [
+    Situation("check-clean", "asked after two migrations that were fine", (OK,), everywhere(FINE), asks=True),
+    Situation("check-pending", "asked after the first of two migrations", (WAITING,), everywhere(FINE), asks=True),
+    Situation("check-new", "asked before anything was migrated", (WAITING,), everywhere(FINE), asks=True),
+    Situation("check-failed", "asked after the unique violation", (WAITING,), UNIQUE, asks=True),
+    Situation("check-empty", "asked of an image without migrations", ("NoMigrations", "Unknown"), everywhere(FINE), asks=True),
+    Situation("check-unreachable", "asked where nobody listens on the port", ("Unreachable",), everywhere(FINE), asks=True),
+]
+
 # What a database calls by another name, or does not have at all.
 BY_DATABASE = {
     "mariadb": {"not-null": ("NotNullViolation", "InvalidCast"), "length": ("ValueTooLong", "InvalidCast")},
@@ -117,7 +129,7 @@ BY_DATABASE = {
 }
 NOT_THERE = {
     "sqlite": {
-        **{name: "a file has no server" for name in ("unreachable", "dns", "wrong-password", "connection-killed", "too-many-connections")},
+        **{name: "a file has no server" for name in ("unreachable", "check-unreachable", "dns", "wrong-password", "connection-killed", "too-many-connections")},
         "no-privilege": "a file has no roles; read-only stands for it",
         "foreign-key": "SQLite adds no key to a table that exists",
         "length": "SQLite has no lengths", "statement-timeout": "SQLite has no such limit", "deadlock": "one lock for the whole file",

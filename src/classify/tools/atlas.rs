@@ -8,8 +8,8 @@ use Says::{Applied, Cause, Clean, Done, Heads, Inside, Mentions, Pending, Starts
 
 /// What is known of it.
 pub static ATLAS: ToolTable = ToolTable {
-    migrate: Some(&["atlas", "migrate", "apply"]),
-    check: Some(&["atlas", "migrate", "status"]),
+    migrate: Some(&["atlas", "migrate", "apply", "--url", "$(DATABASE_URL)"]),
+    check: None,
     clean: &["Migration Status: OK"],
     no_migrations: &[],
     speaks: false,

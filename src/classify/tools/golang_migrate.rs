@@ -8,7 +8,7 @@ use Says::{Applied, Done, Empty, Heads, Opens, Underway, Works};
 
 /// What is known of it.
 pub static GOLANG_MIGRATE: ToolTable = ToolTable {
-    migrate: Some(&["migrate", "-path", "/migrations", "up"]),
+    migrate: Some(&["migrate", "-path", "/migrations", "-database", "$(DATABASE_URL)", "up"]),
     check: None,
     clean: &[],
     no_migrations: &["error: first .: file does not exist"],

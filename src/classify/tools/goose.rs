@@ -4,13 +4,13 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Blames, ByCode, Cause, Done, Empty, Heads, Nothing, Opens, Pending, Vague};
+use Says::{Applied, Blames, ByCode, Cause, Done, Empty, Heads, Listed, Lists, Nothing, Opens, Pending, Vague};
 
 /// What is known of it.
 pub static GOOSE: ToolTable = ToolTable {
     migrate: Some(&["goose", "up"]),
     check: Some(&["goose", "status"]),
-    clean: &[],
+    clean: &["Applied At                  Migration"],
     no_migrations: &["no migration files found"],
     speaks: true,
     echoes_first: true,
@@ -33,6 +33,8 @@ static RULES: &[Rule] = &[
         Applied,
     ),
     rule("up to current file version", r"^(?:goose: )?up to current file version", Applied),
+    rule("Applied At", r"^\s*Applied At\s+Migration$", Lists),
+    rule(" -- ", r"^\s*\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4} -- \S", Listed),
     rule("Pending ", r"^\s*Pending\s+-- ", Pending),
     rule("no migration files found", r"^(?:goose run: (?:[\w ]+: )*)?no migrations? (?:files )?found", Empty),
     // Every account of a failure, but not "no migration files found".

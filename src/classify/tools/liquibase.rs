@@ -29,7 +29,7 @@ static RULES: &[Rule] = &[
         r"(?i)^liquibase:? update has been successful|^Update has been successful",
         Applied,
     ),
-    rule("have not been applied to", r"^\d+ change ?sets? ha(?:s|ve) not been applied to ", Pending),
+    rule("not been applied to", r"^\d+ change ?sets? ha(?:s|ve) not been applied to ", Pending),
     rule("Migration failed for change", r"Migration failed for change ?set (?<name>\S.*?::\S+::[^:]+?):?$", Opens),
     rule("Migration failed for change", r"Migration failed for change ?set (?<name>\S+?::\S+?::\S+?):\s", Opens),
     rule("Change Set", r"Change ?Set (?<name>\S+::\S+::\S+) failed", Blames),

@@ -9,7 +9,8 @@ use Says::{Applied, Heads, Inside, Nothing, Opens, Pending, Text, Works};
 /// What is known of it.
 pub static SQLX: ToolTable = ToolTable {
     migrate: Some(&["sqlx", "migrate", "run"]),
-    check: Some(&["sqlx", "migrate", "info"]),
+    // `migrate info` calls a migration installed that failed half-way on MySQL.
+    check: None,
     clean: &[],
     no_migrations: &[],
     speaks: false,

@@ -36,6 +36,7 @@ class Tool:
     expects: dict = {}
     untold: dict = {}
     impossible: dict = {}
+    check = None  # like `command`, where the tool has one that asks what is pending
 
     def __init__(self, home, work, address):
         self.home, self.work, self.address, self.kind = Path(home), Path(work), address, address.kind

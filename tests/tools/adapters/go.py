@@ -24,6 +24,9 @@ class Goose(Tool):
     def command(self):
         return [f"{self.home}/bin/goose", "up"]
 
+    def check(self):
+        return [f"{self.home}/bin/goose", "status"]
+
 
 class GolangMigrate(Tool):
     name, key = "GolangMigrate", "golang-migrate"
@@ -57,3 +60,6 @@ class Dbmate(Tool):
 
     def command(self):
         return [f"{self.home}/node_modules/.bin/dbmate", "--wait", "--wait-timeout", "5s", "--no-dump-schema", "up"]
+
+    def check(self):
+        return [f"{self.home}/node_modules/.bin/dbmate", "status", "--exit-code"]

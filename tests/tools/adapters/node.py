@@ -37,6 +37,9 @@ class Knex(Node):
     def command(self):
         return self.bin("knex", "migrate:latest")
 
+    def check(self):
+        return self.bin("knex", "migrate:status")
+
 
 class TypeOrm(Node):
     name, key, beside = "TypeOrm", "typeorm", "pg 8.16.3, mysql2 3.15.3"
@@ -57,6 +60,9 @@ class TypeOrm(Node):
 
     def command(self):
         return self.bin("typeorm", "migration:run", "-d", "data-source.js")
+
+    def check(self):
+        return self.bin("typeorm", "migration:show", "-d", "data-source.js")
 
 
 class Sequelize(Node):
@@ -80,6 +86,9 @@ class Sequelize(Node):
 
     def command(self):
         return self.bin("sequelize-cli", "db:migrate")
+
+    def check(self):
+        return self.bin("sequelize-cli", "db:migrate:status")
 
 
 class Drizzle(Node):
@@ -118,7 +127,8 @@ class Prisma(Node):
     # The engine as WASM says the same of a host without an address and of one that does not answer, and it puts no log of a
     # failure on record, which is also what an interrupted run leaves behind.
     expects = {"checksum-changed": (OK,), "missing-file": (OK,), "dns": ("Dns", "Unreachable"),
-               "rerun-after-failure": ("FailedMigrationRecorded", "FailedWithoutLog")}
+               "rerun-after-failure": ("FailedMigrationRecorded", "FailedWithoutLog"),
+               "check-failed": ("FailedMigrationRecorded", "FailedWithoutLog"), "check-empty": ("NoMigrations", "BaselineNeeded")}
     untold = {"bad-url": "the engine as WASM hides what the driver throws behind a number"}
 
     def project(self):
@@ -133,3 +143,6 @@ class Prisma(Node):
 
     def command(self):
         return self.bin("prisma", "migrate", "deploy")
+
+    def check(self):
+        return self.bin("prisma", "migrate", "status")

@@ -32,12 +32,16 @@ class Alembic(Python):
     def command(self):
         return [f"{self.home}/bin/alembic", "upgrade", "head"]
 
+    def check(self):
+        return [f"{self.home}/bin/alembic", "current", "--check-heads"]
+
 
 class Django(Python):
     name, key, beside = "Django", "django", "psycopg2 2.9.13, PyMySQL 1.2.4"
     databases = ("postgres", "mariadb", "sqlite")
     directory, pattern = "shop/migrations", "{number:04}_{name}.py"
-    expects = {"checksum-changed": (OK,), "missing-file": (OK,)}
+    # A project without migrations is to it one whose migrations are all applied.
+    expects = {"checksum-changed": (OK,), "missing-file": (OK,), "check-empty": (OK,)}
 
     def project(self):
         engine = {"postgres": "postgresql", "mariadb": "mysql", "sqlite": "sqlite3"}[self.kind]
@@ -59,3 +63,6 @@ class Django(Python):
 
     def command(self):
         return [f"{self.home}/bin/python", "manage.py", "migrate", "--noinput"]
+
+    def check(self):
+        return [f"{self.home}/bin/python", "manage.py", "migrate", "--check", "--plan"]

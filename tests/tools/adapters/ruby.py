@@ -32,3 +32,6 @@ class Rails(Tool):
 
     def command(self):
         return ["ruby", "bin/rails", "db:migrate"]
+
+    def check(self):
+        return ["ruby", "bin/rails", "db:abort_if_pending_migrations", "db:migrate:status"]

@@ -7,14 +7,18 @@ from .base import Tool
 class Sqlx(Tool):
     name, key = "Sqlx", "sqlx"
     databases = ("postgres", "mariadb", "sqlite")
-    # Where the database rolls no schema change back, a failed migration stays on record.
-    expects = {("mariadb", "rerun-after-failure"): ("DirtyState",)}
+    # Where the database rolls no schema change back, a failed migration stays on record, and the list does not say so.
+    expects = {("mariadb", "rerun-after-failure"): ("DirtyState",), ("mariadb", "check-failed"): ("DirtyState",)}
+    untold = {("mariadb", "check-failed"): "its list calls a migration installed that has failed", "check-empty": "its list is empty"}
 
     def url(self):
         return f"sqlite://{self.address.database}?mode=rwc" if self.kind == "sqlite" else super().url()
 
     def command(self):
         return [f"{self.home}/bin/sqlx", "migrate", "run"]
+
+    def check(self):
+        return [f"{self.home}/bin/sqlx", "migrate", "info"]
 
 
 class Diesel(Tool):
@@ -32,6 +36,9 @@ class Diesel(Tool):
     def command(self):
         return [f"{self.home}/bin/diesel", "migration", "run"]
 
+    def check(self):
+        return [f"{self.home}/bin/diesel", "migration", "list"]
+
 
 class SeaOrm(Tool):
     name, key, beside = "SeaOrm", "seaorm", "a program of migrations with sea-orm-migration"
@@ -45,3 +52,6 @@ class SeaOrm(Tool):
 
     def command(self):
         return [f"{self.home}/bin/migration", "up"]
+
+    def check(self):
+        return [f"{self.home}/bin/migration", "status"]
