@@ -36,6 +36,23 @@ fn the_three_forms_are_printed() {
     assert!(github.starts_with("::error title=Failed") && github.lines().count() == 1, "{github}");
 }
 
+/// `script`, of Debian's essential packages, is a terminal.
+#[test]
+fn a_terminal_gets_colours_unless_they_are_not_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    fs::write(&log, FAILURE).unwrap();
+    let on_a_terminal = |no_color: &str| {
+        let line = format!("{} classify --exit-code 1 {}", env!("CARGO_BIN_EXE_sluice"), log.display());
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).env("NO_COLOR", no_color).stdin(Stdio::null());
+        let shown = out(&command.output().unwrap());
+        assert!(shown.contains("Failed: DataConflict, UniqueViolation"), "{shown}");
+        shown.contains("\u{1b}[1;31m")
+    };
+    assert!(on_a_terminal("") && !on_a_terminal("1"));
+}
+
 #[test]
 fn bad_use_ends_with_2_and_one_line_that_helps() {
     let folder = tempfile::tempdir().unwrap();
