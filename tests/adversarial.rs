@@ -199,7 +199,7 @@ proptest! {
     fn many_planted_lines_do_no_more_than_one(
         planted in proptest::collection::vec(planted(), 1..6), which in any::<proptest::sample::Index>(),
     ) {
-        let failure = which.get(&*TOLD);
+        let failure = which.get(&TOLD);
         let (before, after) = (failure.read(&failure.log), failure.read(&(planted.join("\n") + "\n" + &failure.log)));
         prop_assert_eq!((before.outcome, before.class), (after.outcome, after.class), "{}: {:?}", failure.name, planted);
     }
