@@ -34,10 +34,11 @@ test-unit: ## The tests that need no cluster
 test-api: ## The tests that need an API server but no node; KUBERNETES_VERSION says of which release
 	@tests/api/all
 
-generate: ## Print the CRDs again, then what follows from them
+generate: ## Print the CRDs again, then what follows from them and the tables of the documents
 	cargo run --locked --quiet -- crds > crds/.new && mv crds/.new crds/migrationruns.sluice.dev.yaml
 	HELM=$(HELM) charts/render
 	WRITE_DOCS=1 cargo test --quiet --locked --features cel,cluster --test docs
+	WRITE_DOCS=1 cargo test --quiet --locked --features cel,cluster --test fixtures the_document
 
 fixtures: ## Run the real migration tools through every failure and record what they print (root)
 	@tests/tools/record

@@ -36,6 +36,23 @@ fn the_three_forms_are_printed() {
     assert!(github.starts_with("::error title=Failed") && github.lines().count() == 1, "{github}");
 }
 
+/// `script`, of Debian's essential packages, is a terminal.
+#[test]
+fn a_terminal_gets_colours_unless_they_are_not_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    fs::write(&log, FAILURE).unwrap();
+    let on_a_terminal = |no_color: &str| {
+        let line = format!("{} classify --exit-code 1 {}", env!("CARGO_BIN_EXE_sluice"), log.display());
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).env("NO_COLOR", no_color).stdin(Stdio::null());
+        let shown = out(&command.output().unwrap());
+        assert!(shown.contains("Failed: DataConflict, UniqueViolation"), "{shown}");
+        shown.contains("\u{1b}[1;31m")
+    };
+    assert!(on_a_terminal("") && !on_a_terminal("1"));
+}
+
 #[test]
 fn bad_use_ends_with_2_and_one_line_that_helps() {
     let folder = tempfile::tempdir().unwrap();
@@ -66,11 +83,18 @@ fn bad_use_ends_with_2_and_one_line_that_helps() {
 #[test]
 fn a_log_that_is_none_is_unknown_and_no_crash() {
     let binary: Vec<u8> = (0..200_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    for (log, code) in [(&b""[..], "0"), (b"", "1"), (&binary, "0"), (&binary, "1"), (b"\0\0\0\0", "1")] {
-        let output = sluice(&["classify", "--exit-code", code, "--format", "json"], log);
-        let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(0));
-        assert!(code == "0" || verdict["outcome"] == "Failed", "{verdict}");
+    for log in [&b""[..], &binary, b"\0\0\0\0"] {
+        for (args, outcome) in [
+            (&["--exit-code", "1"][..], "Failed"),
+            (&["--exit-code", "0", "--tool", "prisma"], "Unknown"),
+            (&["--tool", "prisma"], "Unknown"),
+            (&[], "Unknown"),
+        ] {
+            let output = sluice(&[&["classify", "--format", "json"], args].concat(), log);
+            let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let said = (output.status.code(), &verdict["outcome"], &verdict["class"]);
+            assert_eq!(said, (Some(0), &outcome.into(), &"Unknown".into()), "{args:?}: {verdict}");
+        }
     }
 }
 

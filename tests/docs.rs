@@ -295,7 +295,7 @@ fn the_runs_in_the_documents_are_read_whole() {
 #[test]
 fn every_metric_is_described_and_no_other() {
     let metrics = Metrics::new();
-    metrics.attempt_ended("clean", "none");
+    metrics.attempt_ended("clean", "none", "none");
     metrics.step_ended("migrate", Duration::ZERO);
     metrics.reconcile_failed("Stale");
     metrics.api_write("create", "Job");

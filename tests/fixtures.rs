@@ -4,124 +4,43 @@
 //! `WRITE_DOCS=1` makes it write the tables of docs/tools.md instead of comparing them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+mod logs;
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
-use sluice::classify::{Class, Classifier, Ending, Outcome, Reason, Step, Tool, Verdict};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use logs::none;
+use logs::recorded::{Cell, Recording, SUCCEEDED, Situation, cell, manifests, recordings, situations};
+use sluice::classify::{Class, Ending, Outcome, Reason, Tool, Verdict};
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
+/// What is expected besides reasons.
+const OUTCOMES: [&str; 3] = [SUCCEEDED, "Pending", "Unknown"];
 const LARGEST: usize = 16 * 1024;
-const SUCCEEDED: &str = "Succeeded";
 
-/// One directory of recordings: a tool on a database.
-#[derive(Deserialize)]
-struct Manifest {
-    tool: String,
-    version: String,
-    beside: String,
-    database: String,
-    situations: Map<String, Value>,
-}
-
-/// What is provoked, in the order of the table.
-#[derive(Deserialize)]
-struct Situation {
-    name: String,
-    what: String,
-    expected: BTreeMap<String, Vec<String>>,
-}
-
-/// One recording, or why there is none.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Cell {
-    exit: Option<i32>,
-    #[serde(default)]
-    expected: Vec<String>,
-    untold: Option<String>,
-    not_reached: Option<String>,
-}
-
-struct Recording {
-    path: PathBuf,
-    tool: Tool,
-    cell: Cell,
-    log: Vec<u8>,
-}
-
-impl Recording {
-    fn read_as(&self, tool: Tool, ending: Ending) -> Verdict {
-        let mut classifier = Classifier::new(tool, Step::Migrate);
-        classifier.push(&self.log);
-        classifier.finish(ending)
-    }
-
-    fn ended(&self) -> Ending {
-        Ending::Exited(self.cell.exit.unwrap())
-    }
-
-    fn succeeded(&self) -> bool {
-        self.cell.expected == [SUCCEEDED]
-    }
-
-    /// What is wrong with a reading.
-    fn fault(&self, verdict: &Verdict) -> Option<String> {
-        let right = match &verdict.reason {
-            None => (self.succeeded() && verdict.outcome == Outcome::Succeeded) || self.cell.untold.is_some(),
-            Some(reason) => {
-                let named = self.cell.expected.iter().any(|name| name == reason.as_str());
-                named || self.cell.untold.is_some() && *reason == Reason::MIGRATION_FAILED
-            }
-        };
-        let failed = verdict.outcome == Outcome::Failed && !self.succeeded();
-        let fits = right && (failed || verdict.outcome == Outcome::Succeeded && self.succeeded());
-        let said = || match (&verdict.reason, verdict.class) {
-            (Some(reason), _) => format!("{} {reason}", verdict.outcome),
-            (None, class) => format!("{} {}", verdict.outcome, class.map_or(String::new(), |class| class.to_string())),
-        };
-        let name = self.path.strip_prefix(recorded()).unwrap().display();
-        (!fits).then(|| format!("{name}: read as {}, provoked was {:?}", said(), self.cell.expected))
+/// What a verdict comes to, in the words in which it is expected.
+fn said(verdict: &Verdict) -> String {
+    match &verdict.reason {
+        Some(reason) => reason.to_string(),
+        None => verdict.outcome.to_string(),
     }
 }
 
-fn recorded() -> PathBuf {
-    Path::new(TOP).join("tests/tools/recorded")
-}
-
-fn manifests() -> Vec<(PathBuf, Manifest)> {
-    let mut found: Vec<_> = fs::read_dir(recorded()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    found.retain(|path| path.join("manifest.json").exists());
-    found.sort();
-    let read = |path: &Path| serde_json::from_str(&fs::read_to_string(path.join("manifest.json")).unwrap()).unwrap();
-    found.into_iter().map(|path| (path.clone(), read(&path))).collect()
-}
-
-fn cell(manifest: &Manifest, name: &str) -> Option<Cell> {
-    manifest.situations.get(name).map(|value| serde_json::from_value(value.clone()).unwrap())
-}
-
-fn recordings() -> Vec<Recording> {
-    let mut found = Vec::new();
-    for (directory, manifest) in manifests() {
-        let tool = manifest.tool.parse().unwrap();
-        for name in manifest.situations.keys() {
-            let cell = cell(&manifest, name).unwrap();
-            if cell.exit.is_some() {
-                let path = directory.join(format!("{name}.log"));
-                let log = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-                found.push(Recording { path, tool, cell, log });
-            }
-        }
-    }
-    assert!(found.len() > 600, "the recordings are not where they were");
-    found
-}
-
-fn none(faults: Vec<String>) {
-    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+/// What is wrong with a reading. Whether a failure is one and a success is one is asked besides what it is called. A list that
+/// cannot tell is no check of ours: whoever makes it one vouches for its exit code.
+fn fault(recording: &Recording, verdict: &Verdict) -> Option<String> {
+    let Cell { expected, untold, .. } = &recording.cell;
+    let said = said(verdict);
+    let silent = verdict.reason.is_none() || verdict.reason == Some(Reason::MIGRATION_FAILED);
+    let right = expected.contains(&said) || untold.is_some() && silent;
+    let fits = match verdict.outcome {
+        Outcome::Succeeded => recording.succeeded() || untold.is_some() && recording.asks(),
+        Outcome::Failed => !recording.succeeded(),
+        Outcome::Pending | Outcome::Unknown => recording.asks() && !recording.succeeded(),
+    };
+    let name = recording.name();
+    (!right || !fits).then(|| format!("{name}: read as {} {said}, provoked was {expected:?}", verdict.outcome))
 }
 
 #[test]
@@ -129,7 +48,7 @@ fn every_recording_is_read_as_what_was_provoked() {
     none(
         recordings()
             .iter()
-            .filter_map(|recording| recording.fault(&recording.read_as(recording.tool, recording.ended())))
+            .filter_map(|recording| fault(recording, &recording.read_as(recording.tool, recording.ended())))
             .collect(),
     );
 }
@@ -137,7 +56,7 @@ fn every_recording_is_read_as_what_was_provoked() {
 #[test]
 fn no_failure_is_read_as_a_success_whatever_is_known_of_it() {
     let mut faults = Vec::new();
-    for recording in recordings().iter().filter(|recording| !recording.succeeded()) {
+    for recording in recordings().iter().filter(|recording| !recording.succeeded() && !recording.asks()) {
         // What a tool had printed when it was killed is what a success prints so far: only the ending tells.
         let killed = recording.path.ends_with("process-killed.log");
         let known: &[_] = if killed { &[recording.ended()] } else { &[recording.ended(), Ending::NotGiven] };
@@ -145,6 +64,39 @@ fn no_failure_is_read_as_a_success_whatever_is_known_of_it() {
             for ending in known.iter().copied().chain([Ending::Unknown]) {
                 if recording.read_as(tool, ending).outcome == Outcome::Succeeded {
                     faults.push(format!("{} as {tool}, {ending:?}", recording.path.display()));
+                }
+            }
+        }
+    }
+    none(faults);
+}
+
+/// What was provoked before there was a connection, and what was refused to the tool's own table, before any migration.
+const UNCONNECTED: [&str; 4] = ["unreachable", "dns", "too-many-connections", "bad-url"];
+const REFUSED_AT_ONCE: [&str; 2] = ["read-only", "lock-timeout"];
+
+#[test]
+fn nothing_is_tried_again_that_may_have_executed_sql() {
+    let mut faults = Vec::new();
+    for recording in recordings().into_iter().filter(|recording| !recording.asks()) {
+        let is = |names: &[&str]| names.iter().any(|name| recording.path.ends_with(format!("{name}.log")));
+        let tried = |tool, ending| {
+            let verdict = recording.read_as(tool, ending);
+            verdict.retryable && matches!(verdict.class, Some(Class::Connectivity | Class::Runtime))
+        };
+        if is(&UNCONNECTED[..3]) && recording.cell.untold.is_none() && !tried(recording.tool, recording.ended()) {
+            faults.push(format!("{} is not tried again", recording.path.display()));
+        }
+        // Whoever does not know the tool cannot know that its own table is no migration.
+        let none: &[Tool] = match () {
+            () if is(&UNCONNECTED) => &[],
+            () if is(&REFUSED_AT_ONCE) => &[Tool::Custom],
+            () => &[recording.tool, Tool::guess(&recording.log), Tool::Custom],
+        };
+        for tool in none {
+            for ending in [recording.ended(), Ending::Unknown, Ending::NotGiven] {
+                if tried(*tool, ending) {
+                    faults.push(format!("{} as {tool}, {ending:?}, is tried again", recording.path.display()));
                 }
             }
         }
@@ -160,8 +112,40 @@ fn a_guessed_tool_gives_the_same_class_or_none() {
         guessed.class != named.class && !matches!(guessed.class, None | Some(Class::Unknown))
     };
     none(
-        recordings().iter().filter(wrong).map(|r| format!("{} as {}", r.path.display(), Tool::guess(&r.log))).collect(),
+        recordings()
+            .iter()
+            .filter(|recording| !recording.asks())
+            .filter(wrong)
+            .map(|r| format!("{} as {}", r.path.display(), Tool::guess(&r.log)))
+            .collect(),
     );
+}
+
+/// What waits, what failed and what nobody could ask is never clean, and what is clean is read so.
+#[test]
+fn a_check_is_clean_where_nothing_is_pending_and_nowhere_else() {
+    let (mut faults, mut clean) = (Vec::new(), BTreeSet::new());
+    let told = |recording: &&Recording| recording.asks() && recording.tool.table().check.is_some();
+    for recording in recordings().iter().filter(told) {
+        let (tool, name) = (recording.tool, recording.name());
+        if name.ends_with("check-clean.log") && recording.read_as(tool, recording.ended()).outcome == Outcome::Succeeded
+        {
+            clean.insert(tool);
+        }
+        for ending in [recording.ended(), Ending::NotGiven].into_iter().filter(|_| !recording.succeeded()) {
+            if recording.read_as(tool, ending).outcome == Outcome::Succeeded {
+                faults.push(format!("{name}, {ending:?}, is read as clean"));
+            }
+        }
+        for ending in [Ending::Exited(1), Ending::Unknown, Ending::OomKilled] {
+            if recording.read_as(tool, ending).outcome == Outcome::Succeeded {
+                faults.push(format!("{name}, {ending:?}, is read as clean"));
+            }
+        }
+    }
+    let asked = Tool::ALL.into_iter().filter(|tool| tool.table().check.is_some() && !clean.contains(tool));
+    faults.extend(asked.map(|tool| format!("{tool} has a check that no recording shows to be clean")));
+    none(faults);
 }
 
 /// The log as something that carries it hands it on.
@@ -190,7 +174,7 @@ fn what_carries_a_log_does_not_turn_its_verdict() {
 fn the_end_of_a_log_alone_gives_the_same_class_or_one_that_asks_a_person() {
     const KEPT: usize = 2 * 1024;
     let mut faults = Vec::new();
-    for mut recording in recordings().into_iter().filter(|recording| !recording.succeeded()) {
+    for mut recording in recordings().into_iter().filter(|recording| !recording.succeeded() && !recording.asks()) {
         let whole = recording.read_as(recording.tool, recording.ended());
         let from = recording.log.len().saturating_sub(KEPT);
         recording.log.drain(..from);
@@ -230,15 +214,12 @@ fn recordings_are_small_whole_and_of_no_machine() {
                 faults.push(format!("{} holds {of_machine}", recording.path.display()));
             }
         }
-        if recording.cell.expected.iter().any(|name| name != SUCCEEDED && Reason::find(name).is_none()) {
+        if recording.cell.expected.iter().any(|name| !OUTCOMES.contains(&name.as_str()) && Reason::find(name).is_none())
+        {
             faults.push(format!("{}: {:?} is no reason", recording.path.display(), recording.cell.expected));
         }
     }
     none(faults);
-}
-
-fn situations() -> Vec<Situation> {
-    serde_json::from_str(&fs::read_to_string(recorded().join("situations.json")).unwrap()).unwrap()
 }
 
 /// One table for a database, and below it why cells are empty or silent.
@@ -303,17 +284,42 @@ fn tables() -> String {
     parts.join("\n")
 }
 
+/// The commands that each tool brings to a run, and what its check has to print.
+fn commands() -> String {
+    let mut lines = vec!["| tool | migrate | check | clean is |\n|---|---|---|---|".to_owned()];
+    for tool in Tool::ALL {
+        let table = tool.table();
+        let words = |command: Option<&[&str]>| command.map(|words| format!("`{}`", words.join(" ")));
+        let said = table.clean.first().map(|said| said.trim()).unwrap_or_default();
+        let clean = match said {
+            "" => "exit code 0".to_owned(),
+            said if table.lists() => format!("exit code 0 and a list without one that waits, beginning with `{said}`"),
+            said => format!("exit code 0 and `{said}`"),
+        };
+        let (migrate, check) = (words(table.migrate), words(table.check));
+        let of_your_own = |field: &str| format!("write `{field}.command`");
+        let (migrate, check) = (migrate.unwrap_or(of_your_own("migrate")), check.unwrap_or(of_your_own("check")));
+        lines.push(format!("| {tool} | {migrate} | {check} | {clean} |"));
+    }
+    lines.join("\n")
+}
+
+/// The text with what stands between the marks of this name replaced.
+fn between(text: &str, name: &str, with: &str) -> String {
+    let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->\n"));
+    let (before, rest) = text.split_once(&begin).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    format!("{before}{begin}{with}\n{end}{after}")
+}
+
 #[test]
 fn the_document_says_what_is_recorded() {
-    const MARKS: (&str, &str) = ("<!-- recorded:begin -->\n", "<!-- recorded:end -->");
     let path = Path::new(TOP).join("docs/tools.md");
     let text = fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once(MARKS.0).unwrap();
-    let (_, after) = rest.split_once(MARKS.1).unwrap();
-    let right = format!("{before}{}{}\n{}{after}", MARKS.0, tables(), MARKS.1);
+    let right = between(&between(&text, "commands", &commands()), "recorded", &tables());
     if std::env::var_os("WRITE_DOCS").is_some() {
         fs::write(&path, right).unwrap();
     } else {
-        assert!(text == right, "docs/tools.md is out of date: WRITE_DOCS=1 cargo test --locked --test fixtures");
+        assert!(text == right, "docs/tools.md is out of date: make generate");
     }
 }

@@ -26,18 +26,23 @@ fn fault(verdict: &Verdict) -> Option<&'static str> {
     }
 }
 
+/// The beginning of a failure may be all of a success, its end never, unless the tool need not say how it ended.
 #[test]
 fn every_cut_gives_a_verdict_and_no_failure_becomes_a_success() {
     for sample in failures() {
+        let quiet = !sample.tool.table().speaks;
+        // What a tool had printed when it was killed is what a success prints so far.
+        let killed = read(sample.tool, &sample.log, Ending::NotGiven).outcome == Outcome::Succeeded;
         let step = if sample.is_own() { 1 } else { 1 + sample.log.len() / 16 };
         for at in (0..=sample.log.len()).step_by(step) {
             let (head, tail) = sample.log.as_bytes().split_at(at);
-            for part in [head, tail] {
+            for (part, end) in [(head, Ending::Exited(0)), (tail, Ending::Exited(0)), (tail, Ending::NotGiven)] {
                 let mut classifier = Classifier::new(sample.tool, Step::Migrate);
                 classifier.push(part);
-                let verdict = classifier.finish(Ending::Exited(1));
-                assert_ne!(verdict.outcome, Outcome::Succeeded, "{} cut at {at}", sample.name);
-                assert_eq!(fault(&verdict), None, "{} cut at {at}", sample.name);
+                let verdict = classifier.finish(end);
+                let may_be = killed || part == head || quiet && end == Ending::Exited(0);
+                assert!(may_be || verdict.outcome != Outcome::Succeeded, "{} cut at {at}, {end:?}", sample.name);
+                assert_eq!(fault(&verdict), None, "{} cut at {at}, {end:?}", sample.name);
             }
         }
     }
@@ -172,7 +177,6 @@ proptest! {
         let verdict = whole(log.len().max(1));
         prop_assert_eq!(&verdict, &whole(size));
         prop_assert_eq!(fault(&verdict), None);
-        prop_assert!(code == 0 || verdict.outcome != Outcome::Succeeded);
         let _ = Tool::guess(&log);
     }
 }

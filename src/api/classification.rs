@@ -19,6 +19,10 @@ pub struct Classification {
 /// A line of the log, and what it means.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new("!has(self.retryable) || !self.retryable || self.class in ['Connectivity', 'Runtime']")
+        .message("time mends Connectivity and Runtime alone: leave retryable out, or write one of these classes")
+)]
 pub struct ClassificationRule {
     /// What a line must match, anywhere in it: a regular expression of RE2's kind, such as ^proxy: (gone|down). Anchor it to
     /// what only the tool or the platform prints, since whoever writes the migration can print lines too.
@@ -35,7 +39,7 @@ pub struct ClassificationRule {
     #[x_kube(validation = Rule::new("self.matches('^[A-Z][A-Za-z0-9]*$')").message("reason is a name in CamelCase: write letters and digits, such as ProxyDown"))]
     pub reason: String,
 
-    /// Whether time alone can help. It counts only for Connectivity and Runtime, and only where the log shows that no SQL can
+    /// Whether time alone can help: for Connectivity and Runtime alone, and it counts only where the log shows that no SQL can
     /// have been executed. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retryable: Option<bool>,

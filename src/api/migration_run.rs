@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::classification::Classification;
 use super::status::MigrationRunStatus;
 use super::target::{Gate, Rollback, Target};
-use crate::classify::{OwnRuleError, OwnRules};
+use crate::classify::{OwnRuleError, OwnRules, Tool};
 
 /// What is wanted: which release's migrations, on which database, run how. Sluice starts a migrate Job when no other run
 /// works on that database, then a check Job that asks whether all is applied, and writes what came of it to status. A
@@ -46,8 +46,9 @@ use crate::classify::{OwnRuleError, OwnRules};
 #[x_kube(
     validation = Rule::new("has(self.database.urlFrom) || (has(self.database.id) && self.database.id != '')")
         .message("database.id is required where database.urlFrom is absent: write a name that is the same for every run of this database, such as \"prod/shop\""),
-    validation = Rule::new("!has(self.tool) || self.tool != 'Custom' || (has(self.migrate) && has(self.migrate.command) && has(self.check) && has(self.check.command))")
-        .message("tool Custom has no commands of its own: write migrate.command (what migrates) and check.command (what exits with 0 only when nothing is pending)")
+    validation = Rule::new("!has(self.tool) || self.tool != 'Custom' || (has(self.migrate) && has(self.migrate.command))")
+        .message("tool Custom has no commands of its own: write migrate.command (what migrates)"),
+    validation = needs_a_check()
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MigrationRunSpec {
@@ -57,10 +58,12 @@ pub struct MigrationRunSpec {
     pub image: String,
 
     /// The migration tool. It gives the default commands, what `check` must say where nothing is pending, and the rules by
-    /// which a failure is read. Prisma: npx prisma migrate deploy, then npx prisma migrate status. Custom: commands of your
-    /// own, in migrate.command and check.command; failures are read from the database's error codes. Default: Prisma.
+    /// which a failure is read: docs/tools.md has them for each tool. Prisma: npx prisma migrate deploy, then npx prisma
+    /// migrate status. A tool that has no command to ask what is pending needs check.command. Custom: commands of your own,
+    /// in migrate.command and check.command; failures are read from the database's error codes. Default: Prisma.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tool: Option<RunTool>,
+    #[schemars(schema_with = "tool")]
+    pub tool: Option<Tool>,
 
     /// The database that is migrated: where the Jobs find its URL, and the name under which it is locked.
     pub database: Database,
@@ -121,16 +124,6 @@ pub struct MigrationRunSpec {
     /// What is kept when a release is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
-}
-
-/// Tools whose commands and messages Sluice knows. The field's description tells them apart: one beside each name would
-/// take its place in the schema.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum RunTool {
-    #[default]
-    Prisma,
-    Custom,
 }
 
 /// The database that is migrated.
@@ -239,8 +232,9 @@ pub struct Migrate {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// Command that changes nothing and exits with 0 only where nothing is pending and nothing has failed. Default: that of
-    /// `tool`, for Prisma [npx, prisma, migrate, status].
+    /// Command that changes nothing and exits with 0 only where nothing is pending and nothing has failed. Where `tool` has a
+    /// sentence for that, the command has to print it too, such as Prisma's "Database schema is up to date!". Default: that
+    /// of `tool`, for Prisma [npx, prisma, migrate, status].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub command: Option<Vec<String>>,
@@ -300,6 +294,21 @@ fn duration(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": "string", "maxLength": 32 })
 }
 
+/// The tools' names. The field's description tells them apart: one beside each name would take its place in the schema.
+fn tool(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "string", "enum": Tool::ALL.map(|tool| tool.to_string()) })
+}
+
+/// The rule that a tool which cannot say whether anything is pending has a check of the user's own.
+fn needs_a_check() -> kube::core::Rule {
+    let silent = Tool::ALL.into_iter().filter(|tool| tool.table().check.is_none()).map(|tool| format!("'{tool}'"));
+    let silent = silent.collect::<Vec<_>>().join(", ");
+    kube::core::Rule::new(format!(
+        "!has(self.tool) || !(self.tool in [{silent}]) || (has(self.check) && has(self.check.command))"
+    ))
+    .message("this tool has no command of its own that says whether anything is pending: write check.command (what exits with 0 only when nothing is pending)")
+}
+
 /// The rule of a duration between a second and `most`.
 fn duration_up_to(most: &str, field: &str) -> kube::core::Rule {
     let form = r"^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$";
@@ -318,7 +327,7 @@ fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 impl MigrationRunSpec {
     /// The tool, Prisma where none is named.
     #[must_use]
-    pub fn tool_or_default(&self) -> RunTool {
+    pub fn tool_or_default(&self) -> Tool {
         self.tool.unwrap_or_default()
     }
 

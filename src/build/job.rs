@@ -8,19 +8,12 @@ use k8s_openapi::api::batch::v1::Job;
 use serde_json::{Value, json};
 
 use super::{labels_of, merge, refuse};
-use crate::api::migration_run::RunTool;
 use crate::api::{MigrationRunSpec, labels};
-use crate::classify::Tool;
 use crate::decide::Observed;
 
-/// The tool as the classifier knows it, with its default commands.
-#[must_use]
-pub fn tool(spec: &MigrationRunSpec) -> Tool {
-    match spec.tool_or_default() {
-        RunTool::Prisma => Tool::Prisma,
-        RunTool::Custom => Tool::Custom,
-    }
-}
+/// Stands for the database's URL in a default command, of a tool that takes it as an argument only: the kubelet puts the
+/// variable's value there.
+const URL: &str = "$(DATABASE_URL)";
 
 /// Why the spec cannot be made into a Job, if it cannot.
 #[must_use]
@@ -31,7 +24,7 @@ pub fn refusal(observed: &Observed) -> Option<String> {
         return Some(refusal);
     }
     if let Err(error) = observed.spec.own_rules() {
-        return Some(format!("classification.rules{error}: write a regular expression of RE2's kind"));
+        return Some(format!("classification.rules{error}"));
     }
     for step in ["migrate", "check"] {
         if command(observed, step).is_empty() {
@@ -170,10 +163,12 @@ fn env(spec: &MigrationRunSpec) -> Vec<Value> {
 
 fn command(observed: &Observed, step: &str) -> Vec<String> {
     let spec = &observed.spec;
-    let table = tool(spec).table();
+    let table = spec.tool_or_default().table();
     let (own, default) = match step {
         "migrate" => (spec.migrate.as_ref().and_then(|m| m.command.clone()), table.migrate),
         _ => (spec.check.as_ref().and_then(|c| c.command.clone()), table.check),
     };
-    own.unwrap_or_else(|| default.unwrap_or_default().iter().map(|word| (*word).to_owned()).collect())
+    let url = format!("$({})", spec.env_name());
+    let word = |word: &&str| if *word == URL { url.clone() } else { (*word).to_owned() };
+    own.unwrap_or_else(|| default.unwrap_or_default().iter().map(word).collect())
 }

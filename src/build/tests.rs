@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::Job;
 use serde_json::json;
 
 use super::{budget, job, lease};
-use crate::api::migration_run::{Check, Database, Migrate, RunTool, SecretKeyRef, UrlFrom};
+use crate::api::migration_run::{Check, Database, Migrate, SecretKeyRef, UrlFrom};
 use crate::api::{MigrationRunSpec, MigrationRunStatus, labels};
+use crate::classify::Tool;
 use crate::decide::observed::{Fence, JobSeen, Lock, Observed, RunIdentity};
 
 fn observed(pod_template: Option<serde_json::Value>) -> Observed {
@@ -134,7 +136,7 @@ fn everything() -> Observed {
         "timeout": "2h",
         "allowEmpty": true,
     });
-    spec.tool = Some(RunTool::Custom);
+    spec.tool = Some(Tool::Custom);
     spec.migrate = Some(serde_json::from_value::<Migrate>(migrate).unwrap());
     spec.check =
         Some(serde_json::from_value::<Check>(json!({ "command": ["node", "check.js"], "timeout": "90s" })).unwrap());
@@ -271,10 +273,34 @@ fn what_breaks_nothing_is_allowed() {
 }
 
 #[test]
+fn each_tool_brings_its_own_commands_and_takes_those_of_the_user() {
+    let commands = |spec: MigrationRunSpec| {
+        let mut seen = observed(None);
+        seen.spec = Arc::new(spec);
+        let of = |job: Job| job.spec.unwrap().template.spec.unwrap().containers[0].command.clone().unwrap_or_default();
+        (of(job::migrate(&seen, "m", 1).unwrap()), of(job::check(&seen, "c", 1).unwrap()), job::refusal(&seen))
+    };
+    for tool in Tool::ALL {
+        let mut spec = (*observed(None).spec).clone();
+        spec.tool = Some(tool);
+        spec.database.env_name = Some("DB_URL".into());
+        let words = |command: Option<&[&str]>| -> Vec<String> {
+            command.unwrap_or_default().iter().map(|word| word.replace("$(DATABASE_URL)", "$(DB_URL)")).collect()
+        };
+        let (migrate, check, refusal) = commands(spec.clone());
+        assert_eq!((&migrate, &check), (&words(tool.table().migrate), &words(tool.table().check)), "{tool}");
+        assert_eq!(refusal.is_some(), migrate.is_empty() || check.is_empty(), "{tool}: {refusal:?}");
+        spec.migrate = Some(Migrate { command: Some(vec!["m".into()]), ..Migrate::default() });
+        spec.check = Some(Check { command: Some(vec!["c".into()]), ..Check::default() });
+        assert_eq!(commands(spec), (vec!["m".to_owned()], vec!["c".to_owned()], None), "{tool}");
+    }
+}
+
+#[test]
 fn a_tool_without_commands_needs_both() {
     let mut seen = observed(None);
     let mut spec = (*seen.spec).clone();
-    spec.tool = Some(RunTool::Custom);
+    spec.tool = Some(Tool::Custom);
     spec.migrate = Some(Migrate { command: Some(vec!["m".into()]), ..Migrate::default() });
     seen.spec = Arc::new(spec);
     assert_eq!(job::refusal(&seen).as_deref(), Some("check.command is required: the tool has none of its own"));

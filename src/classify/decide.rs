@@ -1,7 +1,7 @@
 //! From what was said and how the container ended to the verdict. The ending comes first; the text refines it.
 
-use super::engine::{Run, Weight};
 use super::reason::Reason;
+use super::run::{Run, Signal, Weight};
 use super::tool::ToolTable;
 use super::types::{Class, Confidence, Ending, Outcome, Step, Verdict};
 use super::{codes, redact};
@@ -21,7 +21,7 @@ pub(super) fn decide(run: &Run, table: &ToolTable, step: Step, ending: Ending) -
             ended(step, if step == Step::Migrate { Reason::NODE_LOST_MIDWAY } else { Reason::NODE_LOST })
         }
         Ending::Exited(0) => well(run, table, step),
-        Ending::Exited(code) => badly(run, table, code),
+        Ending::Exited(code) => badly(run, table, step, code),
         Ending::NotGiven => by_text(run, table, step),
         Ending::Unknown => unknown_end(by_text(run, table, step)),
     };
@@ -48,7 +48,7 @@ fn well(run: &Run, table: &ToolTable, step: Step) -> Verdict {
     if no_migrations(run) {
         return failure(run, table, Reason::NO_MIGRATIONS, Confidence::High);
     }
-    match success(run, step) {
+    match success(run, table, step) {
         true => Verdict::of(Outcome::Succeeded, Confidence::High),
         false if contradicts(run) => contradiction(run, table),
         false if run.pending.is_some() => Verdict::of(Outcome::Pending, Confidence::High),
@@ -58,7 +58,14 @@ fn well(run: &Run, table: &ToolTable, step: Step) -> Verdict {
 }
 
 /// The process ended by itself with another code than 0.
-fn badly(run: &Run, table: &ToolTable, code: i32) -> Verdict {
+fn badly(run: &Run, table: &ToolTable, step: Step, code: i32) -> Verdict {
+    if no_migrations(run) && run.applied.is_none() {
+        return failure(run, table, Reason::NO_MIGRATIONS, Confidence::High);
+    }
+    // For a check it is no fault that migrations wait: it is the answer.
+    if step == Step::Check && run.pending.is_some() && run.pending == run.cause.as_ref().map(|cause| cause.at) {
+        return Verdict::of(Outcome::Pending, Confidence::High);
+    }
     if let Some(cause) = cause_after_success(run) {
         let sure = if cause.weight >= Weight::Code { Confidence::High } else { Confidence::Medium };
         return failure(
@@ -90,7 +97,7 @@ fn by_text(run: &Run, table: &ToolTable, step: Step) -> Verdict {
     if no_migrations(run) {
         return failure(run, table, Reason::NO_MIGRATIONS, Confidence::Medium);
     }
-    if success(run, step) {
+    if success(run, table, step) {
         return Verdict::of(Outcome::Succeeded, Confidence::Medium);
     }
     if let Some(cause) = &run.cause {
@@ -131,14 +138,15 @@ fn unknown_end(verdict: Verdict) -> Verdict {
 
 /// The image carried nothing to apply, and nothing else went wrong.
 fn no_migrations(run: &Run) -> bool {
-    run.empty.is_some() && run.cause.is_none() && run.account.is_none() && run.pending.is_none()
+    let alone = run.account.is_none() || run.account == run.empty;
+    run.empty.is_some() && run.cause.is_none() && alone && run.pending.is_none()
 }
 
 /// The tool's sentence, later than every account of a failure. For a check only its own sentence counts.
-fn success(run: &Run, step: Step) -> bool {
+fn success(run: &Run, table: &ToolTable, step: Step) -> bool {
     let said = match step {
         Step::Migrate => run.applied.max(run.clean),
-        Step::Check => run.clean.max(run.validated),
+        Step::Check => run.clean.max(run.validated).max(run.lists_applied_alone(table.begins_a_list())),
     };
     said.is_some_and(|at| run.account.is_none_or(|account| account < at) && !run.quoting)
 }
@@ -153,12 +161,12 @@ fn contradicts(run: &Run) -> bool {
 fn quiet_success(run: &Run, table: &ToolTable, step: Step) -> bool {
     match step {
         Step::Migrate => !table.speaks && run.pending.is_none() && !(table.marks_done() && run.at_work.is_some()),
-        Step::Check => table.clean.is_empty(),
+        Step::Check => !table.says_when_clean(),
     }
 }
 
 /// The cause, unless the tool said success later and the cause is only somebody's words before it.
-fn cause_after_success(run: &Run) -> Option<&super::engine::Signal> {
+fn cause_after_success(run: &Run) -> Option<&Signal> {
     let said = run.applied.max(run.clean);
     run.cause.as_ref().filter(|cause| cause.framed || said.is_none_or(|at| at < cause.at))
 }
@@ -188,7 +196,7 @@ fn failure(run: &Run, table: &ToolTable, reason: Reason, confidence: Confidence)
     let locks = [Reason::LOCK_TIMEOUT, Reason::STATEMENT_TIMEOUT, Reason::DEADLOCK].contains(&reason);
     let recorded = table.records_failure && run.in_migration();
     let kept = locks && !run.is_transactional();
-    verdict.retryable &= !recorded && !kept;
+    verdict.retryable &= !recorded && !kept && (locks || untouched(run, table, &reason));
     if let Some(earlier) = run.earlier.as_ref().filter(|_| reason == Reason::FAILED_MIGRATION_RECORDED) {
         verdict.branch = Some(earlier.entry().branch);
     }
@@ -196,9 +204,21 @@ fn failure(run: &Run, table: &ToolTable, reason: Reason, confidence: Confidence)
     verdict
 }
 
+/// What a step can fail for before it has a connection, and only then.
+pub(super) const BEFORE_CONNECTION: [Reason; 5] =
+    [Reason::UNREACHABLE, Reason::DNS, Reason::TLS, Reason::TOO_MANY_CONNECTIONS, Reason::STARTING_UP];
+
+/// Whether no SQL of the step can have been executed where it failed for this reason, which alone lets time help
+/// (docs/adr/0006). Where there was a connection, only a tool that says which migration it is at proves it by its silence.
+pub(super) fn untouched(run: &Run, table: &ToolTable, reason: &Reason) -> bool {
+    let outside = matches!(reason.entry().class, Class::Connectivity | Class::Runtime | Class::Config);
+    let unconnected = BEFORE_CONNECTION.contains(reason);
+    outside && !run.has_begun() && (unconnected || table.shows_progress() && !run.in_migration())
+}
+
 /// What a reason becomes where a migration was under way.
 fn midway(run: &Run, reason: Reason) -> Reason {
-    let lost = reason == Reason::CONNECTION_CLOSED;
+    let lost = reason == Reason::CONNECTION_CLOSED || reason == Reason::SESSION_ENDED;
     match reason {
         _ if !run.in_migration() => reason,
         _ if lost => Reason::CONNECTION_LOST_MIDWAY,

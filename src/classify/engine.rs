@@ -8,108 +8,18 @@ use std::mem;
 use std::sync::Arc;
 
 use super::clean;
-use super::codes::{self, Dialect, Meaning};
+use super::codes::{self, Meaning};
 use super::json;
-use super::line::{ends, is_comment, is_statement, shorten};
+use super::line::{ends, is_comment, is_frame, is_statement, shorten};
 use super::own::OwnRules;
 use super::reason::Reason;
 use super::rules::{Found, Hit, RuleSet, Says};
+use super::run::{Run, Weight};
 use super::scan::Reader;
 use super::tool::ToolTable;
 
 /// Lines of evidence that are remembered of one account.
 const EVIDENCE: usize = 24;
-
-/// How much a signal weighs: the tool's detail, its heading, a code, words, a family's code, hints, nothing but "failed".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Weight {
-    Vague,
-    Hint,
-    BroadCode,
-    Words,
-    Code,
-    Heading,
-    Detail,
-}
-
-/// One account of the cause.
-#[derive(Clone, Debug)]
-pub(super) struct Signal {
-    pub framed: bool,
-    pub weight: Weight,
-    pub reason: Reason,
-    pub code: Option<String>,
-    pub at: u64,
-}
-
-/// What one run of the tool has said.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Run {
-    pub cause: Option<Signal>,
-    pub tool_code: Option<String>,
-    pub loose_code: Option<String>,
-    pub state: Option<String>,
-    pub at_work: Option<String>,
-    pub blamed: Option<String>,
-    pub alive: Option<u64>,
-    pub applied: Option<u64>,
-    pub clean: Option<u64>,
-    pub pending: Option<u64>,
-    pub empty: Option<u64>,
-    pub validated: Option<u64>,
-    pub mentioned: Option<String>,
-    notice: bool,
-    /// Whether a migration without a name is under way.
-    under_way: bool,
-    /// What the quoted log of the earlier failure says of its cause.
-    pub earlier: Option<Reason>,
-    /// Where the tool's account of a failure was last seen.
-    pub account: Option<u64>,
-    /// Whether the account quotes the database now.
-    pub quoting: bool,
-    /// Whether the account quotes the log of an earlier failure.
-    pub quoted_log: bool,
-    pub evidence: Vec<String>,
-    dialect: Option<Dialect>,
-}
-
-impl Run {
-    pub fn says_something(&self) -> bool {
-        self.cause.is_some()
-            || self.account.is_some()
-            || [self.applied, self.clean, self.pending, self.empty, self.validated].iter().any(Option::is_some)
-    }
-
-    fn reason(&self) -> Option<&Reason> {
-        self.cause.as_ref().map(|cause| &cause.reason)
-    }
-
-    /// Whether a migration was under way when the run ended.
-    pub fn in_migration(&self) -> bool {
-        self.under_way || self.blamed.is_some() || self.at_work.is_some() || self.tool_code.as_deref() == Some("P3018")
-    }
-
-    /// Whether an earlier failure is on record without anything that says why.
-    pub fn recorded_without_log(&self) -> bool {
-        self.tool_code.as_deref() == Some("P3009") && !self.quoted_log
-    }
-
-    /// Whether the database rolls a failed migration back whole, schema changes included.
-    pub fn is_transactional(&self) -> bool {
-        self.dialect != Some(Dialect::MySql)
-    }
-
-    fn forget_account(&mut self) {
-        self.cause = None;
-        self.tool_code = None;
-        self.loose_code = None;
-        self.state = None;
-        self.blamed = None;
-        self.quoted_log = false;
-        self.earlier = None;
-        self.evidence.clear();
-    }
-}
 
 /// Reads lines and keeps the account.
 pub(super) struct Engine {
@@ -118,6 +28,8 @@ pub(super) struct Engine {
     run: Run,
     before: Option<Run>,
     names_next: bool,
+    /// Whether the next line tells if a sentence of success has ended an account of a failure.
+    ends_next: bool,
     found: Found,
     work: usize,
     own: Option<Own>,
@@ -129,6 +41,17 @@ struct Own {
     first: Option<(usize, String)>,
 }
 
+impl Own {
+    /// How many of the rules would come before the one that has matched.
+    fn open(&self) -> usize {
+        self.first.as_ref().map_or(self.rules.len(), |(at, _)| *at)
+    }
+
+    fn is_open(&self) -> bool {
+        self.open() > 0
+    }
+}
+
 impl Engine {
     pub fn new(table: &'static ToolTable, rules: &'static RuleSet) -> Self {
         Self {
@@ -137,6 +60,7 @@ impl Engine {
             run: Run::default(),
             before: None,
             names_next: false,
+            ends_next: false,
             found: Found::default(),
             work: 0,
             own: None,
@@ -162,26 +86,17 @@ impl Engine {
 
     /// The run that counts: the last one that said anything.
     pub fn conclude(self) -> Run {
-        let Self { run, before, .. } = self;
-        match before {
-            Some(before) if !run.says_something() => Run { alive: run.alive.or(before.alive), ..before },
-            Some(before) if is_consequence(&run, &before) => before,
-            Some(before) if run.blamed.is_none() && run.reason() == before.reason() => {
-                Run { blamed: before.blamed, ..run }
-            }
-            _ => run,
-        }
+        self.run.or_last(self.before)
     }
 
     /// Takes one readable line.
     fn read(&mut self, at: u64, line: &str) {
         let ends = ends(line);
         let line = ends.as_ref();
-        if let Some(Own { rules, first }) = &mut self.own {
-            let limit = first.as_ref().map_or(rules.len(), |(at, _)| *at);
-            if let Some(at) = rules.find(line, limit) {
-                *first = Some((at, shorten(line)));
-            }
+        if let Some(own) = &mut self.own
+            && let Some(at) = own.rules.find(line, own.open())
+        {
+            own.first = Some((at, shorten(line)));
         }
         let mut found = mem::take(&mut self.found);
         self.rules.find(line, &mut found);
@@ -202,7 +117,7 @@ impl Engine {
         let (rules, mut hits) = (self.rules, Vec::new());
         self.work += line.len() * rules.matching(line, found, is_turn, &mut hits);
         let turned = !hits.is_empty();
-        let asked = |says: &Says| !is_turn(says) && (turned || self.matters(says));
+        let asked = |says: &Says| !is_turn(says) && (turned || self.matters(at, says));
         let another = found.dialect().is_some() && found.dialect() != self.run.dialect;
         if !turned && !another && !rules.any(found, |says| asked(says) && !matches!(says, Says::Nothing)) {
             return;
@@ -221,16 +136,16 @@ impl Engine {
     }
 
     /// Whether a match could change the account. Of a thousand errors alike the first dozens are evidence, and no more.
-    fn matters(&self, says: &Says) -> bool {
+    fn matters(&self, at: u64, says: &Says) -> bool {
         let run = &self.run;
-        let evidence = run.evidence.len() < EVIDENCE;
+        let any = run.evidence.len() < EVIDENCE || run.is_well_after_all();
         match says {
-            Says::Text(reason) => evidence || self.betters(Weight::Words, Some(reason)),
-            Says::Hint(reason) => evidence || self.betters(Weight::Hint, Some(reason)),
-            Says::Vague(reason) => evidence || run.blamed.is_none() || self.betters(Weight::Vague, Some(reason)),
+            Says::Text(reason) => any || self.betters(at, Weight::Words, Some(reason)),
+            Says::Hint(reason) => any || self.betters(at, Weight::Hint, Some(reason)),
+            Says::Vague(reason) => any || run.blamed.is_none() || self.betters(at, Weight::Vague, Some(reason)),
             Says::ByCode => {
                 let settled = run.state.is_some() && run.loose_code.as_ref().is_some_and(|code| code.len() > 2);
-                evidence || !settled || run.notice || run.account.is_some() || self.betters(Weight::Code, None)
+                any || !settled || run.notice || run.account.is_some() || self.betters(at, Weight::Code, None)
             }
             Says::Mentions => run.mentioned.is_none(),
             _ => true,
@@ -238,64 +153,51 @@ impl Engine {
     }
 
     /// Whether a signal of this weight could be taken; of any reason where none is given.
-    fn betters(&self, weight: Weight, reason: Option<&Reason>) -> bool {
+    fn betters(&self, at: u64, weight: Weight, reason: Option<&Reason>) -> bool {
         let run = &self.run;
-        let Some(old) = &run.cause else { return true };
-        let (new, old_rank) = ((run.account.is_some(), weight), (old.framed, old.weight));
         let first_of_quote = run.quoted_log && run.quoting && run.earlier.is_none();
-        let adds_code = old.code.as_deref().is_none_or(|code| code.starts_with("ER_"));
-        first_of_quote
-            || new > old_rank
-            || (new == old_rank && self.table.echoes_first)
-            || (adds_code && reason.is_none_or(|reason| old.reason == *reason))
+        first_of_quote || run.is_better(at, weight, self.table.echoes_first) || run.lacks_code(reason)
     }
 
     /// Applies what a match says; whether the line is evidence.
     fn apply(&mut self, at: u64, hit: &Hit<'_>) -> bool {
-        let quoting = self.run.quoting;
+        let run = &mut self.run;
+        let quoting = run.quoting;
         match &hit.rule.says {
-            Says::Nothing => return false,
-            Says::Starts => {
-                self.start(at);
-                return false;
-            }
-            Says::Works if !quoting => return self.works(at, hit),
-            Says::Done if !quoting => {
-                self.run.alive = Some(at);
-                self.run.at_work = None;
-                return false;
-            }
-            Says::Underway if !quoting => {
-                self.run.alive = Some(at);
-                self.run.under_way = true;
-                return false;
-            }
-            Says::NoticeNext => {
-                self.run.notice = true;
-                return false;
-            }
-            Says::Mentions => {
-                if self.run.mentioned.is_none() {
-                    self.run.mentioned = hit.group("name").map(str::to_owned);
-                }
-                return false;
-            }
-            Says::Opens if !quoting => self.open(at, hit),
+            Says::Starts => self.start(at),
+            Says::Works if !quoting => run.works(at, hit.group("name")),
+            Says::Done if !quoting => run.done(at),
+            Says::Underway if !quoting => run.under_way(at, true),
+            Says::Sets if !quoting => run.under_way(at, false),
+            Says::Lists if !quoting => run.list(at),
+            Says::Listed if !quoting => run.listed(at),
+            Says::NoticeNext => run.notice = true,
+            Says::Mentions if run.mentioned.is_none() => run.mentioned = hit.group("name").map(str::to_owned),
+            _ => return self.account(at, hit),
+        }
+        false
+    }
+
+    /// Applies what a match says of the end: an account of a failure, or a sentence of success.
+    fn account(&mut self, at: u64, hit: &Hit<'_>) -> bool {
+        let run = &mut self.run;
+        let quoting = run.quoting;
+        match &hit.rule.says {
+            Says::Opens if !quoting => run.open(at, hit.group("code"), hit.group("name")),
             Says::Heads(reason) if !quoting => {
-                self.open(at, hit);
+                run.open(at, hit.group("code"), hit.group("name"));
                 self.signal(at, Weight::Heading, reason, hit);
             }
-            Says::Quotes => {
-                self.run.quoting |= self.run.account.is_some();
-                self.run.quoted_log |= self.run.blamed.is_some();
-                self.run.account = Some(at);
+            Says::Quotes => run.quote(at),
+            Says::Inside => run.account = Some(at),
+            Says::Blames => {
+                run.account = Some(at);
+                run.blame(hit.group("name"));
             }
-            Says::Inside => self.run.account = Some(at),
-            Says::Blames => self.blame(at, hit.group("name")),
             Says::BlamesNext if !quoting => self.names_next = true,
             Says::Cause(reason) if !quoting => {
-                self.run.account = Some(at);
-                self.blame_if_named(hit);
+                run.account = Some(at);
+                run.blame(hit.group("name"));
                 self.signal(at, Weight::Detail, reason, hit);
             }
             Says::ByCode => return self.by_code(at, hit),
@@ -303,56 +205,25 @@ impl Engine {
             Says::Text(reason) => self.signal(at, Weight::Words, reason, hit),
             Says::Hint(reason) => self.signal(at, Weight::Hint, reason, hit),
             Says::Vague(reason) => {
-                self.blame_if_named(hit);
+                run.blame(hit.group("name"));
                 self.signal(at, Weight::Vague, reason, hit);
             }
-            Says::Applied if !quoting => self.run.applied = Some(at),
-            Says::Clean if !quoting => self.run.clean = Some(at),
-            Says::Validated if !quoting => self.run.validated = Some(at),
-            Says::Pending if !quoting => self.run.pending = Some(at),
-            Says::Empty if !quoting => self.run.empty = Some(at),
+            Says::Applied if !quoting => run.applied = Some(at),
+            Says::Clean if !quoting => run.clean = Some(at),
+            Says::Validated if !quoting => run.validated = Some(at),
+            Says::Pending if !quoting => _ = run.pending.get_or_insert(at),
+            Says::Empty if !quoting => run.empty = Some(at),
             _ => return false,
         }
+        self.ends_next = self.run.is_well_after_all();
         true
     }
 
     fn start(&mut self, at: u64) {
-        let next = Run { alive: Some(at), dialect: self.run.dialect, ..Run::default() };
+        let next = self.run.next(at);
         let last = mem::replace(&mut self.run, next);
         if last.says_something() {
-            self.before = Some(match self.before.take() {
-                Some(before) if is_consequence(&last, &before) => before,
-                _ => last,
-            });
-        }
-    }
-
-    fn works(&mut self, at: u64, hit: &Hit<'_>) -> bool {
-        self.run.alive = Some(at);
-        if let Some(name) = hit.group("name") {
-            self.run.at_work = Some(name.to_owned());
-            self.run.empty = None;
-        }
-        false
-    }
-
-    fn open(&mut self, at: u64, hit: &Hit<'_>) {
-        self.run.forget_account();
-        self.run.account = Some(at);
-        self.run.tool_code = hit.group("code").map(str::to_owned);
-        self.blame_if_named(hit);
-    }
-
-    fn blame(&mut self, at: u64, name: Option<&str>) {
-        self.run.account = Some(at);
-        if self.run.blamed.is_none() {
-            self.run.blamed = name.map(str::to_owned);
-        }
-    }
-
-    fn blame_if_named(&mut self, hit: &Hit<'_>) {
-        if self.run.blamed.is_none() {
-            self.run.blamed = hit.group("name").map(str::to_owned);
+            self.before = Some(last.or_before(self.before.take()));
         }
     }
 
@@ -389,8 +260,6 @@ impl Engine {
         }
         match meaning {
             Meaning::Cause(reason) => {
-                // A code within an account says that it goes on: a sentence of success before it was quoted.
-                self.run.account = self.run.account.map(|_| at);
                 let weight = if weight == codes::Width::Exact { Weight::Code } else { Weight::BroadCode };
                 self.cause(at, weight, &reason, || Some(code));
                 true
@@ -403,27 +272,10 @@ impl Engine {
         self.cause(at, weight, reason, || hit.group("code"));
     }
 
-    /// Takes an account of the cause, where it is better than the one that is known. The code is looked for only then.
+    /// Takes a signal. Within an account it says that the account goes on.
     fn cause<'c>(&mut self, at: u64, weight: Weight, reason: &Reason, code: impl FnOnce() -> Option<&'c str>) {
-        let framed = self.run.account.is_some();
-        if self.run.quoted_log && self.run.quoting {
-            self.run.earlier.get_or_insert_with(|| reason.clone());
-        }
-        let later_wins = self.table.echoes_first;
-        let better = self.run.cause.as_ref().is_none_or(|old| {
-            let (new, old_rank) = ((framed, weight), (old.framed, old.weight));
-            new > old_rank || (new == old_rank && later_wins && old.at != at)
-        });
-        if better {
-            let code = code().map(str::to_owned);
-            self.run.cause = Some(Signal { framed, weight, reason: reason.clone(), code, at });
-        } else if let Some(old) = &mut self.run.cause
-            && old.reason == *reason
-            && old.code.as_deref().is_none_or(|code| code.starts_with("ER_"))
-        {
-            // The number says the same as the name, and more exactly.
-            old.code = code().map(str::to_owned).or(old.code.take());
-        }
+        self.run.go_on(at);
+        self.run.take(at, weight, reason, self.table.echoes_first, code);
     }
 
     fn remember(&mut self, line: &str) {
@@ -436,13 +288,20 @@ impl Engine {
 impl Reader for Engine {
     fn line(&mut self, at: u64, raw: &[u8]) {
         let line = clean::line(raw);
+        if self.ends_next && !line.trim().is_empty() {
+            self.ends_next = false;
+            if is_frame(&line) {
+                self.run.go_on(at);
+            }
+        }
         if self.names_next {
             let name = line.trim_start_matches(['-', '*', '•', ' ']).trim();
             if name.is_empty() {
                 return;
             }
             self.names_next = false;
-            self.blame(at, Some(name));
+            self.run.account = Some(at);
+            self.run.blame(Some(name));
             self.remember(&line);
         }
         match json::texts(&line) {
@@ -452,20 +311,8 @@ impl Reader for Engine {
     }
 
     fn wants_next(&self) -> bool {
-        self.names_next || self.own.is_some()
+        self.names_next || self.ends_next || self.own.as_ref().is_some_and(Own::is_open)
     }
-}
-
-/// Whether a run only reports the failure that the run before it has explained.
-fn is_consequence(run: &Run, before: &Run) -> bool {
-    let recorded = run
-        .cause
-        .as_ref()
-        .is_some_and(|cause| cause.reason == Reason::FAILED_MIGRATION_RECORDED || cause.reason == Reason::DIRTY_STATE);
-    let explained = before.cause.as_ref().is_some_and(|cause| {
-        cause.weight >= Weight::Words && cause.reason != Reason::FAILED_MIGRATION_RECORDED && before.in_migration()
-    });
-    recorded && explained && before.blamed.is_some() && run.blamed == before.blamed
 }
 
 /// Whether it bears on what the rest of its line means.

@@ -1,5 +1,6 @@
 //! The page of help for a reason.
 
+use super::decide::BEFORE_CONNECTION;
 use super::reason::{Entry, Reason};
 use super::types::{Branch, Class};
 
@@ -30,15 +31,17 @@ const fn branch(branch: Branch) -> &'static str {
 
 /// What a failure of this reason leaves in the database.
 pub fn left_behind(entry: &Entry) -> &'static str {
-    let busy = [Reason::DISK_FULL, Reason::INSUFFICIENT_PRIVILEGE, Reason::READ_ONLY, Reason::SESSION_ENDED];
+    let is = |reasons: &[Reason]| reasons.iter().any(|reason| reason.as_str() == entry.name);
+    let before = is(&BEFORE_CONNECTION) || is(&[Reason::ADVISORY_LOCK_TIMEOUT, Reason::POOLER_MODE]);
+    let anywhere = [Reason::INSUFFICIENT_PRIVILEGE, Reason::TOOL_CRASHED];
     match entry.class {
-        _ if busy.iter().any(|reason| reason.as_str() == entry.name) => {
+        Class::Connectivity if before => "Nothing: the tool did not get as far as a migration.",
+        _ if entry.class == Class::Connectivity || is(&anywhere) => {
             "Nothing, if it came before the first statement. In the middle of a migration, the failed statement was not applied: \
              PostgreSQL, SQL Server and SQLite take the whole transaction back where the tool opened one, MySQL and MariaDB keep \
              every statement before it."
         }
-        Class::Connectivity => "Nothing: the tool did not get as far as a migration.",
-        Class::Permission => "Nothing: the server let nobody in.",
+        Class::Connectivity | Class::Permission => "Nothing: the server let nobody in.",
         Class::DataConflict | Class::ScriptError => {
             "The failed statement was not applied, and no row was changed by it. PostgreSQL, SQL Server and SQLite take the whole \
              migration back where the tool ran it in a transaction; MySQL and MariaDB keep every statement before it. Migrations \
@@ -59,8 +62,8 @@ pub fn left_behind(entry: &Entry) -> &'static str {
 const fn by_itself(entry: &Entry) -> &'static str {
     match (entry.retryable, entry.class) {
         (true, Class::Connectivity | Class::Runtime) => {
-            "It tries the same release again, with growing pauses and up to recovery.retry.limit times, unless a migration was \
-             already under way. Then it waits for a person."
+            "It tries the same release again, with growing pauses and up to recovery.retry.limit times, where the log shows that no \
+             SQL can have been executed. Else, and after the last try, it waits for a person."
         }
         (true, _) => {
             "It asks the check step what is left, and waits: time alone may help, but a part of the migration may have been \

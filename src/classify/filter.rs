@@ -17,7 +17,7 @@ const ESCAPE: u8 = 0x1b;
 pub(super) struct Filter {
     bits: Vec<u64>,
     /// Where the parts of a gram begin, by its hash; one more than the place, so that 0 is nothing.
-    first: Vec<u16>,
+    first: Vec<u32>,
     parts: Vec<Part>,
     /// How many literals make a line worth a look; those after them are only told when one is looked at.
     telling: usize,
@@ -48,23 +48,15 @@ impl Filter {
                 *word |= 1 << (slot & 63);
             }
             if let Some(first) = first.get_mut(slot >> (BITS - PLACES)) {
-                *first = u16::try_from(at + 1).unwrap_or_default();
+                *first = u32::try_from(at + 1).unwrap_or_default();
             }
         }
         Self { bits, first, parts, telling }
     }
 
-    /// A place in the first line at or after `from` that holds a telling literal. `from` is the beginning of a line.
-    pub fn next(&self, text: &[u8], from: usize) -> Option<usize> {
-        let text = text.get(from..)?;
-        let mut place = None;
-        self.walk(text, |at, literal| {
-            place = (literal < self.telling).then_some(at);
-            place.is_some()
-        });
-        let before = place.map_or(text, |at| text.get(..at).unwrap_or_default());
-        let colour = memchr::memchr_iter(ESCAPE, before).find(|at| text.get(at + 1) == Some(&b'['));
-        colour.or(place).map(|at| from + at)
+    /// The places of the text that hold a telling literal or a colour.
+    pub fn places<'t>(&'t self, text: &'t [u8]) -> Places<'t> {
+        Places { filter: self, text, colour: None, work: 0 }
     }
 
     /// Tells every literal of the text, some of them more than once.
@@ -81,7 +73,7 @@ impl Filter {
         while let Some(found) = self.place(text, at) {
             let gram = gram(text.get(found..).unwrap_or_default());
             let bucket = slot(gram) >> (BITS - PLACES);
-            let first = self.first.get(bucket).map_or(0, |first| usize::from(*first));
+            let first = self.first.get(bucket).map_or(0, |first| *first as usize);
             for part in self.parts.get(first.wrapping_sub(1)..).unwrap_or_default() {
                 if part.gram == gram {
                     if part.lies(text, found) && enough(found, part.literal) {
@@ -107,6 +99,46 @@ impl Filter {
     fn may_be(&self, gram: u32) -> bool {
         let slot = slot(gram);
         self.bits.get(slot >> 6).is_some_and(|word| word >> (slot & 63) & 1 == 1)
+    }
+}
+
+/// Where a text is worth a look. Both searches, for literals and for colours, only go forward: what one of them has found is
+/// kept until the lines before it are done with.
+pub(super) struct Places<'t> {
+    filter: &'t Filter,
+    text: &'t [u8],
+    /// The next colour as far as it is known, the text's end where there is none.
+    colour: Option<usize>,
+    work: u64,
+}
+
+impl Places<'_> {
+    /// A place in the first line at or after `from` that holds one. `from` is the beginning of a line, and none before one that
+    /// was asked for.
+    pub fn next(&mut self, from: usize) -> Option<usize> {
+        let colour = self.colour.filter(|at| *at >= from).unwrap_or_else(|| self.find_colour(from));
+        let before = self.text.get(from..colour)?;
+        let mut place = None;
+        self.filter.walk(before, |at, literal| {
+            place = (literal < self.filter.telling).then_some(at);
+            place.is_some()
+        });
+        self.work += place.unwrap_or(before.len()) as u64;
+        place.map(|at| from + at).or_else(|| (colour < self.text.len()).then_some(colour))
+    }
+
+    /// The next colour, or the text's end.
+    fn find_colour(&mut self, from: usize) -> usize {
+        let rest = self.text.get(from..).unwrap_or_default();
+        let found = memchr::memchr_iter(ESCAPE, rest).find(|at| rest.get(at + 1) == Some(&b'['));
+        let length = found.unwrap_or(rest.len());
+        self.work += length as u64;
+        *self.colour.insert(from + length)
+    }
+
+    /// Bytes that were looked through so far.
+    pub fn work(&self) -> u64 {
+        self.work
     }
 }
 
@@ -168,13 +200,13 @@ mod tests {
             for before in 0..9 {
                 for after in 0..9 {
                     let text = format!("{}{}{}", "x".repeat(before), needle.to_lowercase(), "\n".repeat(after));
-                    let at = filter.next(text.as_bytes(), 0).unwrap();
+                    let at = filter.places(text.as_bytes()).next(0).unwrap();
                     assert!((before..before + needle.len()).contains(&at), "{text:?}: {at}");
                 }
             }
         }
-        assert_eq!(filter.next(b"nothing of the kind", 0), None);
-        assert_eq!(filter.next(b"", 0), None);
+        assert_eq!(filter.places(b"nothing of the kind").next(0), None);
+        assert_eq!(filter.places(b"").next(0), None);
     }
 
     #[test]
@@ -184,6 +216,6 @@ mod tests {
         filter.each(b"xAbcdE b c", |literal| told.push(literal));
         told.sort_unstable();
         assert_eq!(told, [0, 1, 2, 3]);
-        assert_eq!((filter.next(b"a b c", 0), filter.next(b"abcd", 0)), (None, Some(0)));
+        assert_eq!((filter.places(b"a b c").next(0), filter.places(b"abcd").next(0)), (None, Some(0)));
     }
 }

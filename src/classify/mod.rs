@@ -18,6 +18,7 @@ mod own;
 pub mod reason;
 pub mod redact;
 mod rules;
+mod run;
 mod scan;
 mod tool;
 mod tools;
@@ -70,7 +71,7 @@ impl Classifier {
 
     /// The work so far, in bytes that literals were looked for in and bytes that patterns were tried on.
     pub fn work(&self) -> u64 {
-        self.engine.work()
+        self.stream.work() + self.engine.work()
     }
 
     /// The verdict, now that the log is complete and it is known how the container ended.
@@ -79,7 +80,6 @@ impl Classifier {
         let table = self.tool.table();
         let own = self.engine.own();
         let run = self.engine.conclude();
-        let under_way = run.in_migration();
         let verdict = decide::decide(&run, table, self.step, ending);
         let (kept, _) = self.stream.kept();
         let verdict = match unwrap::unwrap(&kept) {
@@ -87,18 +87,13 @@ impl Classifier {
             None => verdict,
         };
         let Some((rules, at, line)) = own else { return verdict };
-        let untouched = !under_way && verdict.class.is_some_and(is_before_sql);
-        rules.judge(at, &line, untouched, verdict)
+        let untouched = verdict.reason.as_ref().is_some_and(|reason| decide::untouched(&run, table, reason));
+        rules.judge(at, &line, untouched, ending == Ending::NotGiven, verdict)
     }
 }
 
-/// Whether nothing of a migration can have been executed where a step failed so.
-const fn is_before_sql(class: Class) -> bool {
-    matches!(class, Class::Connectivity | Class::Runtime | Class::Config)
-}
-
 /// Reads a text that a terminal had wrapped.
-fn again(tool: Tool, text: &[u8]) -> engine::Run {
+fn again(tool: Tool, text: &[u8]) -> run::Run {
     let (mut stream, mut engine) = (Stream::default(), Engine::new(tool.table(), tool.rules()));
     stream.push(text, tool.rules(), &mut engine);
     stream.end(tool.rules(), &mut engine);

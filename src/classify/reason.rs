@@ -41,6 +41,11 @@ impl Reason {
         Self(Cow::Owned(name.into()))
     }
 
+    /// Whether it is of a user's own rule and none of ours.
+    pub fn is_custom(&self) -> bool {
+        REASONS.iter().all(|entry| entry.name != self.0)
+    }
+
     /// Why the cluster refused an object, by what it said.
     pub fn of_refusal(message: &str) -> Self {
         if message.contains("exceeded quota") { Self::QUOTA_EXCEEDED } else { Self::ADMISSION_REFUSED }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use regex::{Captures, Regex};
 
 use super::codes::Dialect;
-use super::filter::Filter;
+use super::filter::{Filter, Places};
 use super::reason::Reason;
 
 /// What a line says. Groups of the pattern carry the details: `name` a migration, `code` the tool's or the database's
@@ -24,6 +24,8 @@ pub enum Says {
     Works,
     /// A migration is under way, whose name the tool does not print.
     Underway,
+    /// The tool sets about its work, whether it has connected or not: a migration may be under way from here on.
+    Sets,
     /// The tool begins the account of its failure: what an earlier heading said is forgotten.
     Opens,
     /// From here on the database's or the author's words follow: no heading in them is the tool's.
@@ -58,6 +60,10 @@ pub enum Says {
     Clean,
     /// The same, where the command that applies says it too before it begins.
     Validated,
+    /// A list begins, in which each migration says whether it is applied.
+    Lists,
+    /// A migration of the list that is applied.
+    Listed,
     /// Migrations wait.
     Pending,
     /// The image carries no migrations.
@@ -161,9 +167,9 @@ impl RuleSet {
         Self { rules, literals }
     }
 
-    /// Where a literal may begin at or after `from`, if anywhere.
-    pub fn next(&self, text: &[u8], from: usize) -> Option<usize> {
-        self.literals.next(text, from)
+    /// The places of the text that hold a literal.
+    pub fn places<'t>(&'t self, text: &'t [u8]) -> Places<'t> {
+        self.literals.places(text)
     }
 
     /// Looks for the literals of all rules in a line.
@@ -280,7 +286,7 @@ pub(super) mod tests {
         assert_eq!(hits.len(), 2);
         assert_eq!(hits[0].group("code"), Some("P3018"));
         assert!(set.hits("all is well").is_empty());
-        assert!(set.next(b"nothing here\nError: x", 0).is_some_and(|at| at > 12));
-        assert_eq!(set.next(b"nothing here\nat all", 0), None);
+        assert!(set.places(b"nothing here\nError: x").next(0).is_some_and(|at| at > 12));
+        assert_eq!(set.places(b"nothing here\nat all").next(0), None);
     }
 }

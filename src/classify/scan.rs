@@ -28,6 +28,7 @@ pub(super) struct Stream {
     offset: u64,
     head: Vec<u8>,
     tail: VecDeque<u8>,
+    work: u64,
 }
 
 #[derive(Default)]
@@ -61,9 +62,14 @@ impl Stream {
             self.keep(&held);
             self.buffer = held;
         }
-        walk(&self.buffer, self.offset, rules, reader);
+        self.work += walk(&self.buffer, self.offset, rules, reader);
         self.offset += self.buffer.len() as u64;
         self.buffer.clear();
+    }
+
+    /// Bytes that were looked through for the lines that matter.
+    pub fn work(&self) -> u64 {
+        self.work
     }
 
     /// Everything, where it is short enough to have been kept whole; else the beginning and the end.
@@ -92,14 +98,14 @@ impl Stream {
             let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else { return self.hold(bytes) };
             let (first, others) = bytes.split_at(end + 1);
             self.buffer.extend_from_slice(first);
-            walk(&self.buffer, self.offset, rules, reader);
+            self.work += walk(&self.buffer, self.offset, rules, reader);
             self.offset += self.buffer.len() as u64;
             self.buffer.clear();
             rest = others;
         }
         let end = memchr::memrchr2(b'\n', b'\r', rest).map_or(0, |at| at + 1);
         let (lines, begun) = rest.split_at(end);
-        walk(lines, self.offset, rules, reader);
+        self.work += walk(lines, self.offset, rules, reader);
         self.offset += lines.len() as u64;
         self.hold(begun);
     }
@@ -162,13 +168,14 @@ impl Stream {
     }
 }
 
-fn walk(lines: &[u8], offset: u64, rules: &RuleSet, reader: &mut impl Reader) {
-    let mut at = 0;
+/// Hands the lines that matter to the reader; tells how many bytes were looked through for them.
+fn walk(lines: &[u8], offset: u64, rules: &RuleSet, reader: &mut impl Reader) -> u64 {
+    let (mut at, mut places) = (0, rules.places(lines));
     while at < lines.len() {
         let start = if reader.wants_next() {
             at
         } else {
-            let Some(found) = rules.next(lines, at) else { return };
+            let Some(found) = places.next(at) else { break };
             let before = lines.get(at..found).unwrap_or_default();
             memchr::memrchr2(b'\n', b'\r', before).map_or(at, |back| at + back + 1)
         };
@@ -177,6 +184,7 @@ fn walk(lines: &[u8], offset: u64, rules: &RuleSet, reader: &mut impl Reader) {
         reader.line(offset + start as u64, rest.get(..length).unwrap_or_default());
         at = start + length + 1;
     }
+    places.work()
 }
 
 /// The encoding by its mark, or by zeros where UTF-16 text of a Windows shell came without one.

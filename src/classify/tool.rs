@@ -18,7 +18,7 @@ pub struct ToolTable {
     pub migrate: Option<&'static [&'static str]>,
     /// The command that asks what is pending, unless the user says otherwise.
     pub check: Option<&'static [&'static str]>,
-    /// What the check says when nothing is pending.
+    /// What the check says when nothing is pending; or how its list begins, in which every migration has to be applied then.
     pub clean: &'static [&'static str],
     /// What the tool says when the image carries no migrations.
     pub no_migrations: &'static [&'static str],
@@ -36,6 +36,33 @@ impl ToolTable {
     /// Whether the tool says of each migration when it is done.
     pub(super) fn marks_done(&self) -> bool {
         self.rules.iter().any(|rule| matches!(rule.says, Says::Done))
+    }
+
+    /// Whether its check lists the migrations, each as applied or not.
+    pub fn lists(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.says, Says::Listed))
+    }
+
+    /// Whether the tool has a sentence or a list for a database on which nothing is pending: then an exit code of 0 alone
+    /// proves nothing.
+    pub(super) fn says_when_clean(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.says, Says::Clean | Says::Validated)) || self.lists()
+    }
+
+    /// Whether the tool's list begins with a line of its own.
+    pub(super) fn begins_a_list(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.says, Says::Lists))
+    }
+
+    /// Whether the tool says which migration it is at, before it begins one or when one fails: then a log without such a line
+    /// is one of a tool that had not begun.
+    pub(super) fn shows_progress(&self) -> bool {
+        let names = |rule: &Rule| match rule.says {
+            Says::Underway | Says::Sets | Says::BlamesNext => true,
+            Says::Works | Says::Opens | Says::Blames => rule.pattern.contains("(?<name>"),
+            _ => false,
+        };
+        self.rules.iter().any(names)
     }
 }
 
@@ -137,16 +164,17 @@ impl Tool {
         static READY: [OnceLock<RuleSet>; Tool::ALL.len()] = [const { OnceLock::new() }; Tool::ALL.len()];
         static NONE: OnceLock<RuleSet> = OnceLock::new();
         let slot = READY.get(self as usize).unwrap_or(&NONE);
-        slot.get_or_init(|| RuleSet::new(&[self.table().rules, common::CODES, common::WORDS, common::SYSTEM]))
+        slot.get_or_init(|| RuleSet::new(&self.tables()))
     }
-}
 
-impl Tool {
+    fn tables(self) -> [&'static [Rule]; 4] {
+        [self.table().rules, common::CODES, common::WORDS, common::SYSTEM]
+    }
+
     /// The literals and patterns by which its logs are read, the common ones too: what other programs have to look for to be
     /// compared with.
     pub fn words(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let tables = [self.table().rules, common::CODES, common::WORDS, common::SYSTEM];
-        tables.into_iter().flatten().map(|rule| (rule.needle, rule.pattern))
+        self.tables().into_iter().flatten().map(|rule| (rule.needle, rule.pattern))
     }
 }
 
@@ -188,7 +216,8 @@ mod tests {
             for sentence in tool.table().clean {
                 let hits = tool.rules().hits(sentence);
                 assert!(
-                    hits.iter().any(|hit| matches!(hit.rule.says, Says::Clean | Says::Validated)),
+                    hits.iter()
+                        .any(|hit| matches!(hit.rule.says, Says::Clean | Says::Validated | Says::Lists | Says::Listed)),
                     "{tool}: {sentence}"
                 );
             }
@@ -197,6 +226,25 @@ mod tests {
                 assert!(hits.iter().any(|hit| matches!(hit.rule.says, Says::Empty)), "{tool}: {sentence}");
             }
         }
+    }
+
+    /// What stands in the middle of a line is of whoever wrote the SQL, a name or a value.
+    #[test]
+    fn what_may_say_that_all_is_well_begins_its_line() {
+        for rule in Tool::ALL.iter().flat_map(|tool| tool.table().rules) {
+            let well = matches!(rule.says, Says::Applied | Says::Clean | Says::Validated | Says::Lists | Says::Listed);
+            if well || matches!(rule.says, Says::Pending | Says::Empty) {
+                let pattern = regex_syntax::parse(rule.pattern).unwrap();
+                let begins = pattern.properties().look_set_prefix().contains(regex_syntax::hir::Look::Start);
+                assert!(begins, "{:?}", rule.pattern);
+            }
+        }
+    }
+
+    #[test]
+    fn every_tool_but_one_that_nobody_knows_shows_its_progress() {
+        let silent: Vec<Tool> = Tool::ALL.into_iter().filter(|tool| !tool.table().shows_progress()).collect();
+        assert_eq!(silent, [Tool::Custom]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `sluice classify`: the verdict on a log, from a file or a pipe.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::render;
+use super::{print, render};
 use crate::api::classification::ClassificationRule;
 use crate::classify::{Classifier, Ending, OwnRules, Step, Tool, Verdict};
 
@@ -78,7 +78,7 @@ pub struct Report<'v> {
 /// Classifies and prints. Ends with 0 whatever the verdict, with 2 on bad use.
 pub fn run(args: Args) -> ExitCode {
     match read(&args) {
-        Ok((tool, verdict)) => print(&args, tool, &verdict),
+        Ok((tool, verdict)) => show(&args, tool, &verdict),
         Err(message) => {
             eprintln!("sluice classify: {message}");
             ExitCode::from(2)
@@ -155,9 +155,7 @@ fn consume(
     Ok((tool, classifier.finish(args.exit_code.map_or(Ending::NotGiven, Ending::Exited))))
 }
 
-/// A reader that went away is no error: it has what it wanted.
-fn print(args: &Args, tool: Tool, verdict: &Verdict) -> ExitCode {
-    let mut out = io::stdout().lock();
+fn show(args: &Args, tool: Tool, verdict: &Verdict) -> ExitCode {
     let text = match args.format {
         Format::Json => {
             let report = Report { schema: SCHEMA, tool, verdict };
@@ -165,15 +163,10 @@ fn print(args: &Args, tool: Tool, verdict: &Verdict) -> ExitCode {
         }
         Format::Github => render::github(verdict),
         Format::Text => {
-            let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            let colour =
+                io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             render::text(tool, verdict, colour)
         }
     };
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("sluice classify: failed to write the verdict: {error}");
-            ExitCode::from(2)
-        }
-        _ => ExitCode::SUCCESS,
-    }
+    print("classify", text.as_bytes())
 }

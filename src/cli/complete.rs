@@ -1,11 +1,10 @@
 //! `sluice completions SHELL` and `sluice man`: what a package installs beside the binary.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-use super::Cli;
+use super::{Cli, print};
 
 /// Prints the completions for a shell
 #[derive(clap::Args)]
@@ -25,7 +24,7 @@ pub struct ManArgs {
 pub fn completions(args: &CompletionsArgs) -> ExitCode {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "sluice", &mut text);
-    print(&text)
+    print("completions", &text)
 }
 
 /// Prints it.
@@ -44,16 +43,10 @@ pub fn man(args: &ManArgs) -> ExitCode {
     };
     let mut text = Vec::new();
     match page.render(&mut text) {
-        Ok(()) => print(&text),
+        Ok(()) => print("man", &text),
         Err(error) => {
             eprintln!("sluice man: failed to write the page: {error}");
             ExitCode::FAILURE
         }
     }
-}
-
-/// A reader that has gone (`| head`) is not a failure.
-fn print(text: &[u8]) -> ExitCode {
-    let _ = std::io::stdout().lock().write_all(text);
-    ExitCode::SUCCESS
 }

@@ -1,6 +1,5 @@
 //! `sluice crds`: the CustomResourceDefinitions, as `kubectl apply` takes them.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Prints the CustomResourceDefinitions as YAML, for `kubectl apply -f -`.
@@ -11,11 +10,7 @@ pub struct Args {}
 #[must_use]
 pub fn run(_: &Args) -> ExitCode {
     match yaml() {
-        Ok(text) => {
-            // A reader that has gone (`| head`) is not a failure.
-            let _ = std::io::stdout().lock().write_all(text.as_bytes());
-            ExitCode::SUCCESS
-        }
+        Ok(text) => super::print("crds", text.as_bytes()),
         Err(error) => {
             eprintln!("sluice: failed to write the definitions as YAML: {error}");
             ExitCode::FAILURE

@@ -1,9 +1,9 @@
 //! `sluice explain REASON`: what a reason means and the way on.
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use crate::classify::{REASONS, Reason};
+use super::print;
+use crate::classify::{Entry, REASONS, Reason};
 
 /// Explains a reason, or lists them all.
 #[derive(clap::Args, Debug)]
@@ -14,19 +14,13 @@ pub struct Args {
 
 /// Prints the page.
 pub fn run(args: Args) -> ExitCode {
-    let mut out = std::io::stdout().lock();
     let Some(name) = args.reason else {
-        for entry in REASONS {
-            if writeln!(out, "{:<24} {:<13} {}", entry.name, entry.class.to_string(), entry.meaning).is_err() {
-                break;
-            }
-        }
-        return ExitCode::SUCCESS;
+        let line = |entry: &Entry| format!("{:<24} {:<13} {}\n", entry.name, entry.class.to_string(), entry.meaning);
+        return print("explain", REASONS.iter().map(line).collect::<String>().as_bytes());
     };
     let Some(entry) = Reason::find(&name) else {
         eprintln!("sluice explain: unknown reason {name:?}; `sluice explain` lists them all");
         return ExitCode::from(2);
     };
-    let _ = write!(out, "{}", crate::classify::explain(entry));
-    ExitCode::SUCCESS
+    print("explain", crate::classify::explain(entry).as_bytes())
 }

@@ -7,6 +7,7 @@ pub mod crds;
 pub mod explain;
 mod render;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -45,6 +46,18 @@ pub fn main() -> ExitCode {
         Command::Controller(args) => controller::run(*args),
         Command::Completions(args) => complete::completions(&args),
         Command::Man(args) => complete::man(&args),
+    }
+}
+
+/// Prints what a command has to say. A reader that has gone (`| head`) is no failure: it has what it wanted.
+fn print(command: &str, text: &[u8]) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("sluice {command}: failed to write to standard output: {error}");
+            ExitCode::from(2)
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 

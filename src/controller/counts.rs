@@ -6,6 +6,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 
 use crate::api::MigrationRunStatus;
+use crate::classify::Reason;
 use crate::decide::Fact;
 use crate::observe::caches::GuardedRun;
 use crate::runtime::metrics::{Metrics, RunCount};
@@ -16,14 +17,16 @@ pub fn count(metrics: &Metrics, facts: &[Fact], status: &MigrationRunStatus) {
     for fact in facts {
         match fact {
             Fact::Concluded(outcome) => {
-                let class = status.failure.as_ref().map_or("none", |failure| class_label(&failure.class));
+                let failure = status.failure.as_ref();
+                let class = failure.map_or("none", |failure| class_label(&failure.class));
+                let reason = failure.map_or("none", |failure| reason_label(failure.reason.as_deref()));
                 let outcome = match outcome {
                     crate::api::status::AttemptOutcome::Clean => "clean",
                     crate::api::status::AttemptOutcome::Failed => "failed",
                     crate::api::status::AttemptOutcome::Superseded => "superseded",
                     crate::api::status::AttemptOutcome::Withdrawn => "withdrawn",
                 };
-                metrics.attempt_ended(outcome, class);
+                metrics.attempt_ended(outcome, class, reason);
             }
             Fact::RetryAt(_) => {
                 let class = status.failure.as_ref().map_or("none", |failure| class_label(&failure.class));
@@ -59,6 +62,14 @@ fn class_label(class: &str) -> &'static str {
     NAMES.iter().find(|(_, name)| *name == class).map_or("Unknown", |(_, name)| name)
 }
 
+/// A reason as a label of bounded choice: those of users' own rules are as many as users like.
+fn reason_label(reason: Option<&str>) -> &'static str {
+    match reason {
+        None => "unknown",
+        Some(reason) => Reason::find(reason).map_or("other", |entry| entry.name),
+    }
+}
+
 /// Runs by state and class, counted at the scrape.
 pub fn count_runs(metrics: &Metrics, runs: Store<GuardedRun>) {
     metrics.count_runs_with(move || {
@@ -83,4 +94,18 @@ pub fn count_runs(metrics: &Metrics, runs: Store<GuardedRun>) {
         }
         Iterator::map(counts.into_iter(), |((state, class), count)| RunCount { state, class, count }).collect()
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_of_bounded_choice() {
+        assert_eq!(reason_label(Some("UniqueViolation")), "UniqueViolation");
+        assert_eq!((reason_label(Some("ProxyDown")), reason_label(None)), ("other", "unknown"));
+        for class in crate::classify::Class::ALL {
+            assert_eq!(class_label(&class.to_string()), class.to_string());
+        }
+    }
 }

@@ -9,7 +9,7 @@ use kube::api::LogParams;
 use kube::{Api, Client};
 
 use super::pod::Terminated;
-use crate::classify::{Class, Classifier, Confidence, Ending, Outcome, OwnRules, Step, Tool, Verdict};
+use crate::classify::{Class, Classifier, Confidence, Ending, Outcome, OwnRules, Reason, Step, Tool, Verdict, redact};
 
 /// How long a log may take in all: what was read until then is judged.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -81,10 +81,11 @@ async fn with_others(logs: &Logs<'_>, reading: &Reading, ended: &Terminated, ver
             LogParams { container: Some(container.clone()), limit_bytes: Some(OTHERS_BYTES), ..LogParams::default() };
         let _ = tokio::time::timeout(OTHERS_LIMIT, logs.stream(&params, &mut classifier, &mut bytes)).await;
         let said = classifier.finish(Ending::NotGiven);
-        if said.outcome == Outcome::Failed
-            && matches!(said.class, Some(Class::Connectivity | Class::Permission | Class::Config))
-        {
-            let evidence = said.evidence.into_iter().map(|line| format!("{container}: {line}")).collect();
+        let surroundings = matches!(said.class, Some(Class::Connectivity | Class::Permission | Class::Config));
+        // What a rule of the user's own names it may name of any container.
+        let by_rule = said.reason.as_ref().is_some_and(Reason::is_custom);
+        if said.outcome == Outcome::Failed && (surroundings || by_rule) {
+            let evidence = redact::evidence(said.evidence.into_iter().map(|line| format!("{container}: {line}")));
             return Verdict { confidence: Confidence::Low, retryable: false, migration: None, evidence, ..said };
         }
     }

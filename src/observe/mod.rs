@@ -281,7 +281,7 @@ impl Observer {
         };
         // A rule that is none is refused before an attempt begins; here it is left out, since a verdict is due.
         let own = observed.spec.own_rules().ok().filter(|_| observed.spec.classification.is_some()).map(Arc::new);
-        let reading = log::Reading { tool: build::job::tool(&observed.spec), step, own };
+        let reading = log::Reading { tool: observed.spec.tool_or_default(), step, own };
         let (verdict, _) = log::read(&self.client, &observed.run.namespace, &reading, &ended).await;
         Ok(ContainerSeen::Ended(Box::new(crate::decide::observed::Ended {
             started_at: ended.started_at,

@@ -78,7 +78,11 @@ impl Metrics {
     /// Names without prefix, unit and `_total`, which the registry adds.
     fn register(&self, to: &mut Registry) {
         to.register("build", "Version of the operator", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
-        to.register("attempts", "Attempts that ended, by outcome and class of failure", self.attempts.clone());
+        to.register(
+            "attempts",
+            "Attempts that ended, by outcome, and by class and reason of failure",
+            self.attempts.clone(),
+        );
         to.register_with_unit("step", "Time that a step of a run took", Unit::Seconds, self.steps.clone());
         to.register_with_unit("reconcile", "Time of one reconciliation", Unit::Seconds, self.reconciles.clone());
         to.register("reconcile_errors", "Reconciliations that failed", self.reconcile_errors.clone());
@@ -92,9 +96,9 @@ impl Metrics {
         to.register_collector(Box::new(self.gauges.clone()));
     }
 
-    /// An attempt ended and is on record; `class` is empty for a clean one.
-    pub fn attempt_ended(&self, outcome: &'static str, class: &'static str) {
-        self.attempts.get_or_create(&AttemptLabels { outcome, class }).inc();
+    /// An attempt ended and is on record; class and reason are "none" for a clean one.
+    pub fn attempt_ended(&self, outcome: &'static str, class: &'static str, reason: &'static str) {
+        self.attempts.get_or_create(&AttemptLabels { outcome, class, reason }).inc();
     }
 
     /// A step of a run ended after `took`.
@@ -205,6 +209,7 @@ impl MetricConstructor<Histogram> for Buckets {
 struct AttemptLabels {
     outcome: &'static str,
     class: &'static str,
+    reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -243,8 +248,8 @@ mod tests {
     fn facts_show_under_their_names() {
         let metrics = Metrics::new();
         let clone = metrics.clone();
-        clone.attempt_ended("Failed", "Connectivity");
-        clone.attempt_ended("Failed", "Connectivity");
+        clone.attempt_ended("Failed", "Connectivity", "Dns");
+        clone.attempt_ended("Failed", "Connectivity", "Dns");
         clone.step_ended("Migrate", Duration::from_secs(7));
         clone.reconciled(Duration::from_millis(2));
         clone.reconcile_failed("CreateJob");
@@ -252,7 +257,7 @@ mod tests {
         clone.retry_scheduled("Connectivity");
         clone.stale_sync_skipped();
         let text = metrics.encode().unwrap();
-        has(&text, r#"sluice_attempts_total{outcome="Failed",class="Connectivity"} 2"#);
+        has(&text, r#"sluice_attempts_total{outcome="Failed",class="Connectivity",reason="Dns"} 2"#);
         has(&text, r#"sluice_step_seconds_bucket{le="5.0",step="Migrate"} 0"#);
         has(&text, r#"sluice_step_seconds_bucket{le="10.0",step="Migrate"} 1"#);
         has(&text, "sluice_reconcile_seconds_count 1");

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use regex::RegexSet;
 use sluice::classify::Tool;
@@ -46,7 +47,34 @@ pub fn measure(table: &mut Table) {
         let kept = auto.min(one) >= slowest * SHARE;
         row(table, &format!("classify, {}", log.name), &aim, kept, auto, times, &format!("one tool: {one:.0} MB/s"));
     }
+    start(table);
     memory(table);
+}
+
+/// From the call to the verdict on a log of one line, by the clock: what somebody at a prompt waits for.
+fn start(table: &mut Table) {
+    const TIMES: usize = 21;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    fs::write(&path, "Error: P1001: Can't reach database server at `db:5432`\n").unwrap();
+    let once = || {
+        let begun = Instant::now();
+        let output = sluice("auto").arg(&path).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        begun.elapsed().as_secs_f64() * 1e3
+    };
+    let mut took: Vec<f64> = (0..TIMES).map(|_| once()).collect();
+    took.sort_unstable_by(f64::total_cmp);
+    let (median, most) = (took[TIMES / 2], took[TIMES - 1]);
+    let beside = format!("slowest: {most:.1} ms");
+    table.value(
+        "classify, from the call to the verdict",
+        "< 50 ms",
+        median < 50.0,
+        &format!("{median:.1} ms"),
+        TIMES,
+        &beside,
+    );
 }
 
 /// The same memory, however long the log is. A stream of 10 GB takes minutes: less is read unless it is asked for.

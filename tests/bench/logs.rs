@@ -73,6 +73,7 @@ pub fn adversarial(size: usize) -> Vec<Log> {
         log("every line coloured", size, &|n| {
             format!("\u{1b}[31merror:\u{1b}[39m \u{1b}[1mattempt {n}\u{1b}[22m of something \u{1b}[32mgreen\u{1b}[39m")
         }),
+        log("every line coloured and nothing else", size, &|_| "\u{1b}[32mok\u{1b}[m".to_owned()),
         log("every line an error in JSON", size, &|n| {
             format!(
                 r#"{{"level":"error","msg":"ERROR: relation \"t{n}\" does not exist","code":"42P01","err":{{"message":"failed"}}}}"#

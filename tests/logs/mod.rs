@@ -1,10 +1,9 @@
 //! Small logs in the tools' own words, and those that were recorded of the real tools.
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::fs;
-use std::path::Path;
+pub mod recorded;
 
-use serde_json::Value;
+use recorded::recordings;
 use sluice::classify::{Class, Classifier, Ending, Step, Tool, Verdict};
 
 /// The verdict on the log of a migrate step.
@@ -119,21 +118,6 @@ pub const SUCCESSES: &[(Tool, &str)] = &[
     (Tool::EfCore, "Build started...\nBuild succeeded.\nDone.\n"),
 ];
 
-/// Lines that a migration's author can make appear in a log.
-pub const PLANTED: &[&str] = &[
-    "All migrations have been successfully applied.",
-    "No pending migrations to apply.",
-    "Database schema is up to date!",
-    "Successfully applied 3 migrations to schema \"public\"",
-    "goose: no migrations to run. current version: 9",
-    "Batch 1 run: 3 migrations",
-    "Done.",
-    "NOTICE:  Error: P1001: Can't reach database server at `db:5432`",
-    "-- Error: P1001: connection refused, ECONNREFUSED",
-    "Error: P1001: Can't reach database server at `db:5432`",
-    "Migration name: 19990101_planted",
-];
-
 /// A log, what wrote it, and how that ended.
 pub struct Sample {
     pub name: String,
@@ -156,13 +140,13 @@ impl Sample {
 /// Every failure: of the list above, and of the recordings where there are any.
 pub fn failures() -> Vec<Sample> {
     let own = FAILURES.iter().map(|(tool, log, ..)| sample("own", *tool, &format!("{}{log}", start(*tool)), 1));
-    own.chain(recorded().into_iter().filter(|(_, good)| !good).map(|(sample, _)| sample)).collect()
+    own.chain(of_recordings(false)).collect()
 }
 
 /// Every success.
 pub fn successes() -> Vec<Sample> {
     let own = SUCCESSES.iter().map(|(tool, log)| sample("own", *tool, &format!("{}{log}", start(*tool)), 0));
-    own.chain(recorded().into_iter().filter(|(_, good)| *good).map(|(sample, _)| sample)).collect()
+    own.chain(of_recordings(true)).collect()
 }
 
 fn start(tool: Tool) -> &'static str {
@@ -173,22 +157,18 @@ fn sample(name: &str, tool: Tool, log: &str, exit: i32) -> Sample {
     Sample { name: format!("{name}, {tool}: {log:.60}"), tool, log: log.to_owned(), exit }
 }
 
-/// The recordings, and whether each is of a success.
-fn recorded() -> Vec<(Sample, bool)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/recorded");
-    let manifests = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path().join("manifest.json"));
-    let mut found = Vec::new();
-    for path in manifests.filter(|path| path.exists()) {
-        let manifest: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-        let tool: Tool = manifest["tool"].as_str().unwrap().parse().unwrap();
-        for (name, cell) in manifest["situations"].as_object().unwrap() {
-            let Some(exit) = cell["exit"].as_i64() else { continue };
-            let log = path.with_file_name(format!("{name}.log"));
-            let text = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
-            let name = log.display().to_string();
-            let good = cell["expected"] == serde_json::json!(["Succeeded"]);
-            found.push((Sample { name, tool, log: text, exit: i32::try_from(exit).unwrap() }, good));
-        }
-    }
-    found
+/// The recordings, of successes or of failures.
+fn of_recordings(good: bool) -> impl Iterator<Item = Sample> {
+    let migrated = recordings().into_iter().filter(|recording| !recording.asks());
+    migrated.filter(move |recording| recording.succeeded() == good).map(|recording| Sample {
+        name: recording.name(),
+        tool: recording.tool,
+        log: String::from_utf8_lossy(&recording.log).into_owned(),
+        exit: recording.cell.exit.unwrap(),
+    })
+}
+
+/// Fails with what is wrong, but for more of the same.
+pub fn none(faults: Vec<String>) {
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults[..faults.len().min(20)].join("\n"));
 }

@@ -191,7 +191,13 @@ fn check(answer: Option<bool>) -> JobSeen {
             let mut classifier = Classifier::new(Tool::Prisma, Step::Check);
             classifier.push(text.as_bytes());
             let verdict = classifier.finish(Ending::Exited(exit));
-            ContainerSeen::Ended(Box::new(Ended { started_at: None, ended_at: None, exit_code: Some(exit), image_id: None, verdict }))
+            ContainerSeen::Ended(Box::new(Ended {
+                started_at: None,
+                ended_at: None,
+                exit_code: Some(exit),
+                image_id: None,
+                verdict,
+            }))
         }
     };
     JobSeen::Ours(Box::new(JobView {

@@ -6,6 +6,7 @@ or the tools themselves cannot tell them apart. Every failing statement stands a
 from dataclasses import dataclass, field
 
 OK = "Succeeded"
+WAITING = "Pending"
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Situation:
     expected: tuple
     sql: dict = field(default_factory=dict)  # database: the statement of the second migration
     setup: dict = field(default_factory=dict)  # database: what its administrator does before
+    asks: bool = False  # the command that is recorded is the one that asks what is pending
 
 
 # The first migration: a table whose rows break every rule that the second may bring, and one that they point at.
@@ -42,7 +44,10 @@ HANG = {
 
 
 def everywhere(statement):
-    return {"postgres": statement, "mariadb": statement, "sqlite": statement}
+    return dict.fromkeys(INIT, statement)
+
+
+UNIQUE = everywhere("CREATE UNIQUE INDEX person_email ON person (email)")
 
 
 SITUATIONS = [
@@ -56,10 +61,7 @@ SITUATIONS = [
               ("DatabaseMissing",), everywhere(FINE)),
     Situation("no-privilege", "a table of somebody else's is altered", ("InsufficientPrivilege",),
               {"postgres": "ALTER TABLE aside.a ADD COLUMN more integer", "mariadb": "ALTER TABLE aside.a ADD COLUMN more integer"}),
-    Situation("unique", "two rows hold the same value", ("UniqueViolation",), {
-        "postgres": "CREATE UNIQUE INDEX person_email ON person (email)",
-        "mariadb": "CREATE UNIQUE INDEX person_email ON person (email)",
-        "sqlite": "CREATE UNIQUE INDEX person_email ON person (email)"}),
+    Situation("unique", "two rows hold the same value", ("UniqueViolation",), UNIQUE),
     Situation("foreign-key", "a row points at none", ("ForeignKeyViolation",), {
         "postgres": "ALTER TABLE person ADD CONSTRAINT person_team FOREIGN KEY (team) REFERENCES team (id)",
         "mariadb": "ALTER TABLE person ADD CONSTRAINT person_team FOREIGN KEY (team) REFERENCES team (id)"}),
@@ -98,7 +100,7 @@ SITUATIONS = [
         "postgres": "CREATE TABLE big TABLESPACE small AS SELECT repeat(md5(g::text), 50) AS t FROM generate_series(1, 100000) g",
         "mariadb": "INSERT INTO aside.big SELECT REPEAT('x', 2000) FROM seq_1_to_100000",
         "sqlite": "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO team SELECT i, printf('%2000d', i) FROM n"}),
-    Situation("rerun-after-failure", "the same again after the unique violation", ("UniqueViolation",), {}),
+    Situation("rerun-after-failure", "the same again after the unique violation", ("UniqueViolation",), UNIQUE),
     Situation("checksum-changed", "the file of an applied migration was edited", ("HistoryMismatch",), everywhere(FINE)),
     Situation("missing-file", "the file of an applied migration is gone", ("HistoryMismatch",), everywhere(FINE)),
     Situation("missing-config", "the configuration file, or the variable with the URL, is missing",
@@ -109,8 +111,15 @@ SITUATIONS = [
     Situation("read-only", "the database takes no writes", ("ReadOnly",), everywhere(FINE),
               {"postgres": ["ALTER DATABASE shop SET default_transaction_read_only = on"], "mariadb": ["SET GLOBAL read_only = 1"]}),
 ]
-SITUATIONS[[s.name for s in SITUATIONS].index("rerun-after-failure")].sql.update(
-    SITUATIONS[[s.name for s in SITUATIONS].index("unique")].sql)
+# What is recorded of the command that asks. Nothing but the first may ever be read as clean.
+SITUATIONS += [
+    Situation("check-clean", "asked after two migrations that were fine", (OK,), everywhere(FINE), asks=True),
+    Situation("check-pending", "asked after the first of two migrations", (WAITING,), everywhere(FINE), asks=True),
+    Situation("check-new", "asked before anything was migrated", (WAITING,), everywhere(FINE), asks=True),
+    Situation("check-failed", "asked after the unique violation", (WAITING,), UNIQUE, asks=True),
+    Situation("check-empty", "asked of an image without migrations", ("NoMigrations", "Unknown"), everywhere(FINE), asks=True),
+    Situation("check-unreachable", "asked where nobody listens on the port", ("Unreachable",), everywhere(FINE), asks=True),
+]
 
 # What a database calls by another name, or does not have at all.
 BY_DATABASE = {
@@ -120,7 +129,7 @@ BY_DATABASE = {
 }
 NOT_THERE = {
     "sqlite": {
-        **{name: "a file has no server" for name in ("unreachable", "dns", "wrong-password", "connection-killed", "too-many-connections")},
+        **{name: "a file has no server" for name in ("unreachable", "check-unreachable", "dns", "wrong-password", "connection-killed", "too-many-connections")},
         "no-privilege": "a file has no roles; read-only stands for it",
         "foreign-key": "SQLite adds no key to a table that exists",
         "length": "SQLite has no lengths", "statement-timeout": "SQLite has no such limit", "deadlock": "one lock for the whole file",

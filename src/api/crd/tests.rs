@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::api::MigrationRunSpec;
+use crate::classify::Tool;
+
 fn definition() -> Value {
     super::migration_run().unwrap()
 }
@@ -159,7 +162,7 @@ mod rules {
             ("targets", json!([{ "kind": "Deployment", "name": "a", "image": "shop: 1" }]), "an image has no spaces"),
             ("database", json!({}), "database.id is required where database.urlFrom is absent: write a name"),
             ("database", json!({ "id": "" }), "database.id is required"),
-            ("tool", json!("Custom"), "tool Custom has no commands of its own: write migrate.command"),
+            ("tool", json!("Sqlx"), "no command of its own that says whether anything is pending: write check.command"),
             ("database.envName", json!("1URL"), "write letters, digits and underscores"),
             ("database.envName", json!("DB-URL"), "write letters, digits and underscores"),
             (
@@ -197,9 +200,38 @@ mod rules {
             (spec["migrate"], spec["check"]) = (migrate, check);
             refusals("shop", spec)
         };
-        assert_eq!(custom(json!({ "command": ["m"] }), json!({})).len(), 1);
-        assert_eq!(custom(json!({}), json!({ "command": ["c"] })).len(), 1);
+        let message = |refusals: Vec<String>| <[String; 1]>::try_from(refusals).unwrap()[0].clone();
+        assert!(message(custom(json!({ "command": ["m"] }), json!({}))).contains("write check.command"));
+        assert!(message(custom(json!({}), json!({ "command": ["c"] }))).contains("write migrate.command"));
         assert_eq!(custom(json!({ "command": ["m"] }), json!({ "command": ["c"] })), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_tool_that_cannot_say_whether_anything_is_pending_needs_a_check() {
+        for tool in Tool::ALL.into_iter().filter(|tool| *tool != Tool::Custom) {
+            let silent = tool.table().check.is_none();
+            assert_eq!(refusals("shop", but("tool", json!(tool))).len(), usize::from(silent), "{tool}");
+            let mut spec = but("tool", json!(tool));
+            spec["check"] = json!({ "command": ["c"] });
+            assert_eq!(refusals("shop", spec), Vec::<String>::new(), "{tool}");
+        }
+    }
+
+    #[test]
+    fn each_tool_has_an_example_that_is_accepted_and_read_whole() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tools");
+        let mut shown = Vec::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let run: Value = serde_saphyr::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let name = run["metadata"]["name"].as_str().unwrap();
+            assert_eq!(refusals(name, run["spec"].clone()), Vec::<String>::new(), "{}", path.display());
+            let spec: MigrationRunSpec = serde_json::from_value(run["spec"].clone()).unwrap();
+            assert_eq!(json!(spec), run["spec"], "{}", path.display());
+            shown.push(spec.tool_or_default());
+        }
+        shown.sort_unstable();
+        assert_eq!(shown, Tool::ALL);
     }
 
     #[test]
@@ -215,6 +247,19 @@ mod rules {
             assert_eq!(rule(pattern, "ProxyDown").len(), 1, "{pattern}");
         }
         assert!(rule("x", "proxy down")[0].contains("CamelCase"));
+    }
+
+    #[test]
+    fn a_rule_lets_time_help_only_where_time_mends() {
+        let rule = |class: &str, retryable: bool| {
+            let rule = json!({ "match": "x", "class": class, "reason": "A", "retryable": retryable });
+            refusals("shop", but("classification.rules", json!([rule])))
+        };
+        for class in ["Connectivity", "Runtime"] {
+            assert_eq!(rule(class, true), Vec::<String>::new());
+        }
+        assert_eq!(rule("Config", false), Vec::<String>::new());
+        assert!(rule("Config", true)[0].contains("leave retryable out"));
     }
 
     #[test]

@@ -12,8 +12,7 @@ pub fn lookup(number: i32) -> Option<Meaning> {
         2026 | 3159 => Reason::TLS,
         1040 | 1203 | 1226 | 1129 => Reason::TOO_MANY_CONNECTIONS,
         1043 | 1152 | 1158..=1161 | 1184 | 2006 | 2013 | 2055 | 4031 => Reason::CONNECTION_CLOSED,
-        1053 | 1077..=1080 => Reason::STARTING_UP,
-        1927 => Reason::SESSION_ENDED,
+        1053 | 1077..=1080 | 1927 => Reason::SESSION_ENDED,
         // MariaDB's connector for Java, of a connection that is gone.
         1220 => Reason::CONNECTION_CLOSED,
         1290 | 1792 | 1836 => Reason::READ_ONLY,

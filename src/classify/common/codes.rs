@@ -15,7 +15,8 @@ pub static CODES: &[Rule] = &[
     rule("does not exist, skipping", "", Says::Nothing),
     rule("sqlx::postgres::notice", "", Says::Nothing),
     rule("HINT:", r"^\s*HINT:", Says::Nothing),
-    rule("WARNING:", r"^\s*(?:psql:\S+ )?WARNING:", Says::Nothing),
+    // But not Flyway's "WARNING: No migrations found": a server's has two spaces.
+    rule("WARNING:", r"^\s*(?:psql:\S+ )?WARNING:(?:$|  | ?[^N ]| N[^o]| No[^ ]| No [^m])", Says::Nothing),
     // SQLSTATE in all its spellings.
     rule(
         "sqlstate",

@@ -19,6 +19,11 @@ pub static WORDS: &[Rule] = &[
         r"(?i)can't connect to (?:local |remote )?(?:mysql|mariadb|server)",
         Text(Reason::UNREACHABLE),
     ),
+    // Whatever the network's reason was: what is read from or written to had been connected.
+    rule("could not receive data from server", "", Text(Reason::CONNECTION_CLOSED)),
+    rule("could not send data to server", "", Text(Reason::CONNECTION_CLOSED)),
+    rule(" tcp ", r"\b(?:read|write) tcp \S+->\S+: ", Text(Reason::CONNECTION_CLOSED)),
+    rule("ETIMEDOUT", r"\b(?:read|write) (?<code>ETIMEDOUT)\b", Text(Reason::CONNECTION_CLOSED)),
     rule("got 0 bytes at EOF", "", Text(Reason::CONNECTION_CLOSED)),
     rule("unexpected end of stream, read", "", Text(Reason::CONNECTION_CLOSED)),
     rule("Socket fail to connect to", "", Text(Reason::UNREACHABLE)),

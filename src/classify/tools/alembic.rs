@@ -9,7 +9,8 @@ use Says::{Clean, Heads, Inside, Pending, Quotes, Starts, Underway, Vague, Works
 /// What is known of it.
 pub static ALEMBIC: ToolTable = ToolTable {
     migrate: Some(&["alembic", "upgrade", "head"]),
-    check: Some(&["alembic", "current"]),
+    // Without the flag, one head of several is called a head too.
+    check: Some(&["alembic", "current", "--check-heads"]),
     clean: &["(head)"],
     no_migrations: &[],
     speaks: false,
@@ -31,7 +32,16 @@ static RULES: &[Rule] = &[
     rule("Can't locate revision", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("Multiple head revisions", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("overlaps with other requested", r"Requested revision .* overlaps", Heads(Reason::HISTORY_MISMATCH)),
-    rule("Target database is not up to date", "", Pending),
+    rule(
+        "Target database is not up to date",
+        r"^(?:ERROR \[alembic\.util\.messaging\] |FAILED: )?Target database is not up to date",
+        Pending,
+    ),
+    rule(
+        "not on all head revisions",
+        r"^(?:ERROR \[alembic\.util\.messaging\] |FAILED: )?Database is not on all head revisions",
+        Pending,
+    ),
     rule("No config file", r"No config file '?\S+'? found", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("No 'script_location' key found", "", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("Path doesn't exist", r"Path doesn't exist: ", Heads(Reason::SCHEMA_FILE_MISSING)),

@@ -8,8 +8,8 @@ use Says::{Applied, Cause, Clean, Done, Heads, Inside, Mentions, Pending, Starts
 
 /// What is known of it.
 pub static ATLAS: ToolTable = ToolTable {
-    migrate: Some(&["atlas", "migrate", "apply"]),
-    check: Some(&["atlas", "migrate", "status"]),
+    migrate: Some(&["atlas", "migrate", "apply", "--url", "$(DATABASE_URL)"]),
+    check: None,
     clean: &["Migration Status: OK"],
     no_migrations: &[],
     speaks: false,
@@ -22,10 +22,10 @@ static RULES: &[Rule] = &[
     rule("Migrating to version", r"^Migrating to version \S+", Starts),
     rule("migrating version", r"^\s*-- migrating version (?<name>\S+)", Works),
     rule("-- ok (", r"^\s*-- ok \(", Done),
-    rule("No migration files to execute", "", Applied),
-    rule("Schema is synced, no changes to be made", "", Applied),
+    rule("No migration files to execute", r"^No migration files to execute", Applied),
+    rule("Schema is synced, no changes to be made", r"^Schema is synced, no changes to be made", Applied),
     rule("Migration Status: OK", r"^Migration Status: OK", Clean),
-    rule("Migration Status: PENDING", "", Pending),
+    rule("Migration Status: PENDING", r"^Migration Status: PENDING", Pending),
     rule("Current Version:", r"Current Version:\s+(?<name>\S+) \(\d+ statements? applied\)", Mentions),
     rule("Last migration attempt had errors", "", Heads(Reason::FAILED_MIGRATION_RECORDED)),
     rule("with errors)", r"-- \d+ migrations? ok,? \(\d+ with errors\)", Inside),

@@ -8,7 +8,7 @@ use Says::{Cause, Clean, Done, Empty, Heads, Opens, Pending, Underway, Vague, Wo
 
 /// What is known of it.
 pub static DBMATE: ToolTable = ToolTable {
-    migrate: Some(&["dbmate", "--wait", "up"]),
+    migrate: Some(&["dbmate", "--wait", "--no-dump-schema", "up"]),
     check: Some(&["dbmate", "status", "--exit-code"]),
     clean: &["Pending: 0"],
     no_migrations: &["no migration files found"],
@@ -23,7 +23,8 @@ static RULES: &[Rule] = &[
     rule("Applied:", r"^Applied: \S+ in ", Done),
     rule("Pending: 0", r"^Pending: 0$", Clean),
     rule("Pending:", r"^Pending: [1-9]\d*$", Pending),
-    rule("no migration files found", "", Empty),
+    rule("Applied: 0", r"^Applied: 0$", Empty),
+    rule("no migration files found", r"^(?:Error: )?no migration files found", Empty),
     rule("Error:", r"^Error: ", Opens),
     // "Applied" is said before the commit; what cannot connect in the first place says so.
     rule("connection", r"^Error: (?:driver: bad|invalid) connection$", Underway),

@@ -4,13 +4,13 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Heads, Inside, Opens, Pending, Works};
+use Says::{Heads, Inside, Listed, Lists, Opens, Pending, Works};
 
 /// What is known of it.
 pub static DIESEL: ToolTable = ToolTable {
     migrate: Some(&["diesel", "migration", "run"]),
     check: Some(&["diesel", "migration", "list"]),
-    clean: &[],
+    clean: &["Migrations:"],
     no_migrations: &[],
     speaks: false,
     echoes_first: false,
@@ -21,7 +21,8 @@ pub static DIESEL: ToolTable = ToolTable {
 static RULES: &[Rule] = &[
     rule("Running migration", r"^Running migration (?<name>\S+)$", Works),
     rule("[ ] ", r"^\s*\[ \] \d", Pending),
-    rule("[X] ", r"^\s*\[X\] \d", Works),
+    rule("Migrations:", r"^Migrations:$", Lists),
+    rule("[X] ", r"^\s*\[X\] \d", Listed),
     rule("Failed to run", r"Failed to run (?<name>\d\S*) with: ", Opens),
     rule("Failed to run migrations", r"Failed to run migrations(?::? *$|: (?:[^C]|C[^a]))", Opens),
     // SQLite had rolled back by itself, and the log of the statement alone says why.

@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Cause, Heads, Inside, NoticeNext, Opens, Starts, Underway};
+use Says::{Applied, Cause, Heads, Inside, NoticeNext, Opens, Sets, Starts};
 
 /// What is known of it.
 pub static DRIZZLE: ToolTable = ToolTable {
@@ -21,8 +21,12 @@ pub static DRIZZLE: ToolTable = ToolTable {
 static RULES: &[Rule] = &[
     rule("Reading config file", r"^Reading config file ", Starts),
     // Its only word of progress, before the connection is made and until the end.
-    rule("applying migrations...", "", Underway),
-    rule("migrations applied successfully", r"migrations applied successfully!", Applied),
+    rule("applying migrations...", "", Sets),
+    rule(
+        "migrations applied successfully",
+        r"^(?:\[.{1,4}\] applying migrations\.\.\.)*\[.{1,4}\] migrations applied successfully!",
+        Applied,
+    ),
     rule("Changes applied", r"^\[.{1,4}\] Changes applied", Applied),
     rule("No changes detected", r"^\[.{1,3}\] No changes detected", Applied),
     rule("severity:", r"\bseverity: 'NOTICE'", NoticeNext),

@@ -22,7 +22,7 @@ static RULES: &[Rule] = &[
     rule("Build started...", r"^Build started\.\.\.", Starts),
     rule("Applying migration '", r"^Applying migration '(?<name>[^']+)'", Works),
     rule("Done.", r"^Done\.$", Applied),
-    rule("No migrations were applied. The database is already up to date", "", Applied),
+    rule("No migrations were applied", r"^No migrations were applied\. The database is already up to date", Applied),
     rule("(Pending)", r"^\S+ \(Pending\)$", Pending),
     rule("Executed DbCommand", r"Executed DbCommand \(", Works),
     rule("Failed executing DbCommand", r"Failed executing DbCommand", Opens),

@@ -12,7 +12,7 @@ use Says::{
 pub static FLYWAY: ToolTable = ToolTable {
     migrate: Some(&["flyway", "migrate"]),
     check: Some(&["flyway", "validate"]),
-    clean: &["Successfully validated"],
+    clean: &["Successfully validated 1 migration"],
     no_migrations: &["No migrations found. Are your locations set up correctly?"],
     speaks: true,
     echoes_first: false,
@@ -28,11 +28,15 @@ static RULES: &[Rule] = &[
         r#"^Migrating schema \S+ (?:to version|with repeatable migration) "?(?<name>[^"]+?)"?(?: \[.*\])?$"#,
         Works,
     ),
-    rule("Successfully validated", r"^Successfully validated \d+ migrations?|^Successfully validated", Validated),
-    rule("Are your locations set up correctly?", "", Empty),
+    rule("Successfully validated", r"^Successfully validated [1-9]\d* migrations?", Validated),
+    rule(
+        "Are your locations set up correctly?",
+        r"^(?:WARNING: )?No migrations found\. Are your locations set up",
+        Empty,
+    ),
     // Endings that are well.
     rule("Successfully applied", r"^Successfully applied \d+ migrations? to ", Applied),
-    rule("is up to date. No migration necessary", "", Applied),
+    rule("is up to date. No migration necessary", r"^Schema \S+ is up to date\. No migration necessary", Applied),
     // The account of a failure.
     rule(
         "failed",
@@ -83,7 +87,11 @@ static RULES: &[Rule] = &[
         r"not resolved locally: (?<name>[^\s.]+(?:\.\d+)*)",
         Cause(Reason::HISTORY_MISMATCH),
     ),
-    rule("Detected resolved migration not applied", "", Pending),
+    rule(
+        "Detected resolved migration not applied",
+        r"^(?:ERROR: )?(?:Validate failed: )?Detected resolved migration not applied",
+        Pending,
+    ),
     rule(
         "Detected resolved migration not applied",
         r"not applied to database: (?<name>[^\s.]+(?:\.\d+)*)",
@@ -105,5 +113,6 @@ static RULES: &[Rule] = &[
     rule("No value provided for placeholder", "", Heads(Reason::MISSING_ENV)),
     rule("Unsupported Database", "", Heads(Reason::WRONG_PROVIDER)),
     rule("DB: ", r"^(?:WARNING: )?DB: ", Nothing),
+    rule("does not exist yet", r"^Schema history table \S+ does not exist yet$", Nothing),
     rule("(SQL state:", r"^(?:WARN(?:ING)?:? )?.*\(SQL state: \w+, error code: \d+\)$", Nothing),
 ];

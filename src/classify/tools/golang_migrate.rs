@@ -8,7 +8,7 @@ use Says::{Applied, Done, Empty, Heads, Opens, Underway, Works};
 
 /// What is known of it.
 pub static GOLANG_MIGRATE: ToolTable = ToolTable {
-    migrate: Some(&["migrate", "-path", "/migrations", "up"]),
+    migrate: Some(&["migrate", "-path", "/migrations", "-database", "$(DATABASE_URL)", "up"]),
     check: None,
     clean: &[],
     no_migrations: &["error: first .: file does not exist"],
@@ -24,7 +24,7 @@ static RULES: &[Rule] = &[
     rule("Finished ", r"^Finished \d+/[ud] \S+ \(", Done),
     rule("/u ", r"^\d+/u \S+ \([\d.]+\w+\)$", Applied),
     rule("no change", r"^(?:error: )?no change$", Applied),
-    rule("first .: file does not exist", "", Empty),
+    rule("first .: file does not exist", r"^(?:error: )?first \S+ file does not exist", Empty),
     // Every account of a failure, but not "no change" and "first .".
     rule("error:", r"^error: (?:[^fn]|f[^i]|n[^o])", Opens),
     rule("Dirty database version", r"Dirty database version (?<name>\d+)", Heads(Reason::DIRTY_STATE)),

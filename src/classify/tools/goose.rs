@@ -4,13 +4,13 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Blames, ByCode, Cause, Empty, Heads, Nothing, Opens, Pending, Vague, Works};
+use Says::{Applied, Blames, ByCode, Cause, Done, Empty, Heads, Listed, Lists, Nothing, Opens, Pending, Vague};
 
 /// What is known of it.
 pub static GOOSE: ToolTable = ToolTable {
     migrate: Some(&["goose", "up"]),
     check: Some(&["goose", "status"]),
-    clean: &[],
+    clean: &["Applied At                  Migration"],
     no_migrations: &["no migration files found"],
     speaks: true,
     echoes_first: true,
@@ -25,7 +25,7 @@ static RULES: &[Rule] = &[
         r"relation .{0,3}goose_db_version.{0,3} does not exist(?: \(SQLSTATE 42P01\))?\s*$",
         Nothing,
     ),
-    rule("OK ", r"^OK\s+(?:\S+) \(", Works),
+    rule("OK ", r"^OK\s+(?:\S+) \(", Done),
     rule("no migrations to run", r"^(?:goose: )?no migrations to run", Applied),
     rule(
         "successfully migrated database to version",
@@ -33,12 +33,10 @@ static RULES: &[Rule] = &[
         Applied,
     ),
     rule("up to current file version", r"^(?:goose: )?up to current file version", Applied),
+    rule("Applied At", r"^\s*Applied At\s+Migration$", Lists),
+    rule(" -- ", r"^\s*\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4} -- \S", Listed),
     rule("Pending ", r"^\s*Pending\s+-- ", Pending),
-    rule(
-        "no migration files found",
-        r"(?:^|: )no migration files found|^goose run: .*no migrations? (?:files )?found",
-        Empty,
-    ),
+    rule("no migration files found", r"^(?:goose run: (?:[\w ]+: )*)?no migrations? (?:files )?found", Empty),
     // Every account of a failure, but not "no migration files found".
     rule("goose run:", r"^goose run: (?:[^n]|n[^o]|no[^ ])", Opens),
     rule("goose run:", r"^goose run: (?:ERROR )?(?<name>\d\S*\.(?:sql|go)): ", Opens),

@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Clean, Heads, Inside, Nothing, Opens, Pending, Starts};
+use Says::{Applied, Clean, Empty, Heads, Inside, Nothing, Opens, Pending, Starts};
 
 /// What is known of it.
 pub static KNEX: ToolTable = ToolTable {
@@ -22,7 +22,8 @@ static RULES: &[Rule] = &[
     rule("Using environment:", r"^Using environment: ", Starts),
     rule("Batch ", r"^Batch \d+ run: \d+ migrations?", Applied),
     rule("Already up to date", r"^Already up to date$", Applied),
-    rule("No Pending Migration files Found", "", Clean),
+    rule("No Pending Migration files Found", r"^No Pending Migration files Found", Clean),
+    rule("No Completed Migration files Found", r"^No Completed Migration files Found", Empty),
     rule("Pending Migration file", r"^Found \d+ Pending Migration files?", Pending),
     rule("migration file", r#"migration file "(?<name>[^"]+)" failed"#, Opens),
     rule("migration failed with error:", r"migration failed with error: ", Inside),

@@ -21,7 +21,7 @@ pub static LIQUIBASE: ToolTable = ToolTable {
 static RULES: &[Rule] = &[
     rule("Starting Liquibase", r"^(?:INFO:? )?Starting Liquibase at", Starts),
     rule("Running Changeset:", r"Running Changeset: ?(?<name>\S+::\S+::.+)$", Works),
-    rule("Database is up to date, no change", "", Applied),
+    rule("Database is up to date, no change", r"^Database is up to date, no change ?sets? to execute", Applied),
     rule("is up to date", r"^(?:\S+@)?\S+ is up to date$|^is up to date", Clean),
     rule("was executed successfully", r"(?i)^liquibase command 'update\S*' was executed successfully", Applied),
     rule(
@@ -29,7 +29,7 @@ static RULES: &[Rule] = &[
         r"(?i)^liquibase:? update has been successful|^Update has been successful",
         Applied,
     ),
-    rule("have not been applied to", r"^\d+ change ?sets? ha(?:s|ve) not been applied to ", Pending),
+    rule("not been applied to", r"^\d+ change ?sets? ha(?:s|ve) not been applied to ", Pending),
     rule("Migration failed for change", r"Migration failed for change ?set (?<name>\S.*?::\S+::[^:]+?):?$", Opens),
     rule("Migration failed for change", r"Migration failed for change ?set (?<name>\S+?::\S+?::\S+?):\s", Opens),
     rule("Change Set", r"Change ?Set (?<name>\S+::\S+::\S+) failed", Blames),

@@ -4,13 +4,14 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Cause, Done, Heads, Inside, Mentions, Opens, Pending, Text, Vague, Works};
+use Says::{Cause, Done, Heads, Inside, Listed, Lists, Mentions, Opens, Pending, Text, Vague, Works};
 
 /// What is known of it.
 pub static RAILS: ToolTable = ToolTable {
     migrate: Some(&["bin/rails", "db:migrate"]),
-    check: Some(&["bin/rails", "db:abort_if_pending_migrations"]),
-    clean: &[],
+    // The first of the two exits with 1 where migrations wait and says nothing where none do; the second always speaks.
+    check: Some(&["bin/rails", "db:abort_if_pending_migrations", "db:migrate:status"]),
+    clean: &["Status   Migration ID    Migration Name"],
     no_migrations: &[],
     speaks: false,
     echoes_first: false,
@@ -22,8 +23,10 @@ static RULES: &[Rule] = &[
     rule(": migrating =", r"^== (?<name>\d+ \w+): migrating =", Works),
     rule(": migrated (", r"^== \d+ \w+: migrated \(", Done),
     rule("You have ", r"^You have \d+ pending migrations?:", Pending),
-    rule("PendingMigrationError", "", Pending),
-    rule("  down ", r"^\s+down\s+\d+\s", Pending),
+    rule("PendingMigrationError", r"^\S*PendingMigrationError", Pending),
+    rule("Migration ID", r"^\s*Status\s+Migration ID\s+Migration Name", Lists),
+    rule("up    ", r"^\s*up\s+\d+\s", Listed),
+    rule("down    ", r"^\s*down\s+\d+\s", Pending),
     rule("aborted!", r"^\s*(?:\S*(?:rails|rake)) aborted!", Opens),
     rule("An error has occurred, this and all later migrations", "", Inside),
     rule("An error has occurred, all later migrations canceled", "", Inside),

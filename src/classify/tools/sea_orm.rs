@@ -4,13 +4,13 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Heads, Inside, Opens, Pending, Starts, Text, Works};
+use Says::{Applied, Heads, Inside, Listed, Lists, Opens, Pending, Starts, Text, Works};
 
 /// What is known of it.
 pub static SEA_ORM: ToolTable = ToolTable {
-    migrate: Some(&["sea-orm-cli", "migrate", "up"]),
-    check: Some(&["sea-orm-cli", "migrate", "status"]),
-    clean: &[],
+    migrate: Some(&["migration", "up"]),
+    check: Some(&["migration", "status"]),
+    clean: &["Checking migration status"],
     no_migrations: &[],
     speaks: true,
     echoes_first: false,
@@ -21,10 +21,11 @@ pub static SEA_ORM: ToolTable = ToolTable {
 static RULES: &[Rule] = &[
     rule("Applying all pending migrations", "", Starts),
     rule("Applying migration '", r"Applying migration '(?<name>[^']+)'", Works),
-    rule("has been applied", r"Migration '[^']+' has been applied", Applied),
-    rule("No pending migrations", r"(?:^|: )No pending migrations", Applied),
-    rule("... Pending", r"Migration '[^']+'\.\.\. Pending", Pending),
-    rule("... Applied", r"Migration '[^']+'\.\.\. Applied", Works),
+    rule("has been applied", r"^Migration '[^']+' has been applied", Applied),
+    rule("No pending migrations", r"^No pending migrations", Applied),
+    rule("... Pending", r"^Migration '[^']+'\.\.\. Pending", Pending),
+    rule("Checking migration status", r"^Checking migration status", Lists),
+    rule("... Applied", r"^Migration '[^']+'\.\.\. Applied", Listed),
     rule("Fail to acquire database connection", "", Opens),
     rule("Execution Error:", "", Inside),
     rule(

@@ -4,13 +4,13 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Done, Heads, Opens, Pending, Starts, Text, Works};
+use Says::{Applied, Done, Heads, Listed, Lists, Opens, Pending, Starts, Text, Works};
 
 /// What is known of it.
 pub static SEQUELIZE: ToolTable = ToolTable {
     migrate: Some(&["npx", "sequelize-cli", "db:migrate"]),
     check: Some(&["npx", "sequelize-cli", "db:migrate:status"]),
-    clean: &[],
+    clean: &["Sequelize CLI ["],
     no_migrations: &[],
     speaks: false,
     echoes_first: false,
@@ -22,7 +22,13 @@ static RULES: &[Rule] = &[
     rule("Sequelize CLI [", r"^Sequelize CLI \[", Starts),
     rule(": migrating =", r"^== (?<name>.+): migrating =", Works),
     rule(": migrated (", r"^== .+: migrated \(", Done),
-    rule("No migrations were executed, database schema was already up to date", "", Applied),
+    rule(
+        "No migrations were executed",
+        r"^No migrations were executed, database schema was already up to date",
+        Applied,
+    ),
+    rule("Sequelize CLI [", r"^Sequelize CLI \[", Lists),
+    rule("up ", r"^up \S+\.(?:c|m)?[jt]s$", Listed),
     rule("down ", r"^down \S+\.(?:c|m)?[jt]s$", Pending),
     rule("ERROR:", r"^ERROR: ", Opens),
     rule("Validation error", r"^ERROR: Validation error", Text(Reason::UNIQUE_VIOLATION)),

@@ -9,7 +9,8 @@ use Says::{Applied, Heads, Inside, Nothing, Opens, Pending, Text, Works};
 /// What is known of it.
 pub static SQLX: ToolTable = ToolTable {
     migrate: Some(&["sqlx", "migrate", "run"]),
-    check: Some(&["sqlx", "migrate", "info"]),
+    // `migrate info` calls a migration installed that failed half-way on MySQL.
+    check: None,
     clean: &[],
     no_migrations: &[],
     speaks: false,
@@ -24,6 +25,7 @@ static RULES: &[Rule] = &[
     rule("/pending", r"^\d+/pending ", Pending),
     rule("/installed", r"^\d+/installed ", Works),
     rule("different checksum", r"^(?<name>\d+)/installed \(different checksum\)", Heads(Reason::HISTORY_MISMATCH)),
+    rule("error:", r"^error: ", Opens),
     rule("while executing migration", r"while executing migrations? (?<name>\d+): ", Opens),
     rule("while executing migrations:", "", Opens),
     rule("Failed to run migrations", "", Opens),

@@ -4,13 +4,13 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Heads, Inside, Nothing, Opens, Pending, Works};
+use Says::{Applied, Heads, Inside, Listed, Nothing, Opens, Pending, Works};
 
 /// What is known of it.
 pub static TYPEORM: ToolTable = ToolTable {
     migrate: Some(&["npx", "typeorm", "migration:run", "-d", "dist/data-source.js"]),
     check: Some(&["npx", "typeorm", "migration:show", "-d", "dist/data-source.js"]),
-    clean: &[],
+    clean: &["[X] "],
     no_migrations: &[],
     speaks: false,
     echoes_first: false,
@@ -26,7 +26,7 @@ static RULES: &[Rule] = &[
     rule("migrations are already loaded in the database", "", Works),
     rule("No migrations are pending", r"^No migrations are pending", Applied),
     rule("has been executed successfully", r"^Migration \S+ has been +executed successfully", Applied),
-    rule("[X] ", r"^\[X\] ", Works),
+    rule("[X] ", r"^\[X\] ", Listed),
     rule("[ ] ", r"^\[ \] ", Pending),
     rule("Migration \"", r#"^Migration "(?<name>[^"]+)" failed, error: "#, Opens),
     rule("Error during migration", r"^Error during migration (?:run|show)", Inside),

@@ -10,6 +10,7 @@ use http_body_util::StreamBody;
 use kube::client::Body;
 
 use super::*;
+use crate::classify::OwnRule;
 
 const CONFLICT: &str = "Prisma schema loaded from prisma/schema.prisma\n\nApplying migration `a`\nError: P3018\n\n\
     Migration name: a\n\nDatabase error code: 23505\n";
@@ -56,13 +57,21 @@ fn ended(message: Option<&str>) -> Terminated {
 }
 
 async fn judge(migrate: Answer, proxy: Answer, ended: Terminated) -> (Verdict, bool) {
+    judge_by(None, migrate, proxy, ended).await
+}
+
+async fn judge_by(own: Option<OwnRule>, migrate: Answer, proxy: Answer, ended: Terminated) -> (Verdict, bool) {
     let service = tower::service_fn(move |request: http::Request<Body>| {
         let of_proxy = request.uri().query().unwrap_or_default().contains("container=proxy");
         let (code, body) = if of_proxy { proxy.clone() } else { migrate.clone() }.body();
         async move { Ok::<_, Infallible>(http::Response::builder().status(code).body(body).unwrap()) }
     });
     let client = Client::new(service, "a");
-    let reading = Reading { tool: Tool::Prisma, step: Step::Migrate, own: None };
+    let reading = Reading {
+        tool: Tool::Prisma,
+        step: Step::Migrate,
+        own: own.map(|rule| Arc::new(OwnRules::new([rule]).unwrap())),
+    };
     read(&client, "a", &reading, &ended).await
 }
 
@@ -113,5 +122,21 @@ async fn another_containers_log_says_why_where_the_steps_own_does_not() {
     assert_eq!((verdict.class, verdict.retryable), (Some(Class::Connectivity), false));
     assert!(verdict.evidence.iter().all(|line| line.starts_with("proxy: ")), "{verdict:?}");
     let (verdict, _) = judge(Answer::Whole(CONFLICT), proxy, ended(None)).await;
+    assert_eq!(verdict.class, Some(Class::DataConflict));
+}
+
+#[tokio::test]
+async fn a_rule_of_the_users_own_counts_in_another_containers_log() {
+    let rule =
+        OwnRule { pattern: "^quota: ".into(), class: Class::Runtime, reason: "ProxyQuota".into(), retryable: true };
+    let proxy = Answer::Whole("quota: 10 of 10, token=hunter2\n");
+    let silent = Answer::Whole("something went wrong\n");
+    let (verdict, _) = judge_by(Some(rule.clone()), silent.clone(), proxy.clone(), ended(None)).await;
+    assert_eq!(verdict.reason.as_ref().map(Reason::as_str), Some("ProxyQuota"));
+    assert_eq!((verdict.outcome, verdict.class, verdict.retryable), (Outcome::Failed, Some(Class::Runtime), false));
+    assert_eq!(verdict.evidence, ["proxy: quota: 10 of 10, token=***"]);
+    let (verdict, _) = judge_by(None, silent, proxy.clone(), ended(None)).await;
+    assert_eq!(verdict.class, Some(Class::Unknown));
+    let (verdict, _) = judge_by(Some(rule), Answer::Whole(CONFLICT), proxy, ended(None)).await;
     assert_eq!(verdict.class, Some(Class::DataConflict));
 }

@@ -32,10 +32,11 @@ class Tool:
     beside = ""
     databases = ("postgres",)
     config = None  # a file whose absence is `missing-config`; else the variables of `env` are
-    directory = "migrations"
+    directory, pattern = "migrations", "{number:04}_{name}.sql"  # of a migration's file; {title} is its name as a class
     expects: dict = {}
     untold: dict = {}
     impossible: dict = {}
+    check = None  # like `command`, where the tool has one that asks what is pending
 
     def __init__(self, home, work, address):
         self.home, self.work, self.address, self.kind = Path(home), Path(work), address, address.kind
@@ -58,10 +59,14 @@ class Tool:
         pass
 
     def file(self, number, name):
-        return f"{self.directory}/{number:04}_{name}.sql"
+        return f"{self.directory}/{self.pattern.format(number=number, name=name, title=name.capitalize())}"
+
+    def text(self, number, name, statements):
+        """What stands in the file of a migration."""
+        return self.sql(statements)
 
     def migration(self, number, name, statements):
-        self.put(self.file(number, name), self.sql(statements))
+        self.put(self.file(number, name), self.text(number, name, statements))
 
     def env(self):
         return {"DATABASE_URL": self.url()}

@@ -7,14 +7,12 @@ from .base import Tool
 class Goose(Tool):
     name, key = "Goose", "goose"
     databases = ("postgres", "mariadb", "sqlite")
+    pattern = "{number:05}_{name}.sql"
     # Without its variables it prints how it is used.
     expects = {"checksum-changed": (OK,), "missing-file": (OK,), "missing-config": ("WrongCommand", "MissingEnv")}
 
     def sql(self, statements):
         return "-- +goose Up\n" + super().sql(statements)
-
-    def file(self, number, name):
-        return f"{self.directory}/{number:05}_{name}.sql"
 
     def env(self):
         a = self.address
@@ -26,14 +24,15 @@ class Goose(Tool):
     def command(self):
         return [f"{self.home}/bin/goose", "up"]
 
+    def check(self):
+        return [f"{self.home}/bin/goose", "status"]
+
 
 class GolangMigrate(Tool):
     name, key = "GolangMigrate", "golang-migrate"
     databases = ("postgres", "mariadb", "sqlite")
+    pattern = "{number:06}_{name}.up.sql"
     expects = {"checksum-changed": (OK,), "rerun-after-failure": ("DirtyState",)}
-
-    def file(self, number, name):
-        return f"{self.directory}/{number:06}_{name}.up.sql"
 
     def url(self):
         a = self.address
@@ -61,3 +60,6 @@ class Dbmate(Tool):
 
     def command(self):
         return [f"{self.home}/node_modules/.bin/dbmate", "--wait", "--wait-timeout", "5s", "--no-dump-schema", "up"]
+
+    def check(self):
+        return [f"{self.home}/node_modules/.bin/dbmate", "status", "--exit-code"]

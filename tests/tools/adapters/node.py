@@ -21,6 +21,7 @@ class Node(Tool):
 class Knex(Node):
     name, key, beside = "Knex", "knex", "pg 8.16.3, mysql2 3.15.3"
     databases = ("postgres", "mariadb")
+    pattern = "2026010{number}120000_{name}.js"
     config = "knexfile.js"
     # A port that is no number is dropped without a word for the default one.
     expects = {"checksum-changed": (OK,), "bad-url": ("Unreachable",)}
@@ -29,20 +30,21 @@ class Knex(Node):
         client = {"postgres": "pg", "mariadb": "mysql2"}[self.kind]
         self.put("knexfile.js", f"module.exports = {{ client: '{client}', connection: process.env.DATABASE_URL, migrations: {{ directory: './migrations' }} }}\n")
 
-    def file(self, number, name):
-        return f"{self.directory}/2026010{number}120000_{name}.js"
-
-    def migration(self, number, name, statements):
+    def text(self, number, name, statements):
         body = "".join(f"  await knex.raw({json.dumps(statement)})\n" for statement in statements)
-        self.put(self.file(number, name), f"exports.up = async knex => {{\n{body}}}\nexports.down = async () => {{}}\n")
+        return f"exports.up = async knex => {{\n{body}}}\nexports.down = async () => {{}}\n"
 
     def command(self):
         return self.bin("knex", "migrate:latest")
+
+    def check(self):
+        return self.bin("knex", "migrate:status")
 
 
 class TypeOrm(Node):
     name, key, beside = "TypeOrm", "typeorm", "pg 8.16.3, mysql2 3.15.3"
     databases = ("postgres", "mariadb")
+    pattern = "176730000000{number}-{title}.js"
     config = "data-source.js"
     # On MariaDB a port that is no number is dropped for the default one.
     expects = {"checksum-changed": (OK,), "missing-file": (OK,), ("mariadb", "bad-url"): ("Unreachable",)}
@@ -52,20 +54,21 @@ class TypeOrm(Node):
         self.put("data-source.js", "const { DataSource } = require('typeorm')\n\nmodule.exports = new DataSource({ "
                  f"type: '{kind}', url: process.env.DATABASE_URL, migrations: ['migrations/*.js'] }})\n")
 
-    def file(self, number, name):
-        return f"{self.directory}/176730000000{number}-{name.capitalize()}.js"
-
-    def migration(self, number, name, statements):
+    def text(self, number, name, statements):
         body = "".join(f"    await runner.query({json.dumps(statement)})\n" for statement in statements)
-        self.put(self.file(number, name), f"module.exports = class {name.capitalize()}176730000000{number} {{\n  async up(runner) {{\n{body}  }}\n  async down() {{}}\n}}\n")
+        return f"module.exports = class {name.capitalize()}176730000000{number} {{\n  async up(runner) {{\n{body}  }}\n  async down() {{}}\n}}\n"
 
     def command(self):
         return self.bin("typeorm", "migration:run", "-d", "data-source.js")
+
+    def check(self):
+        return self.bin("typeorm", "migration:show", "-d", "data-source.js")
 
 
 class Sequelize(Node):
     name, key, beside = "Sequelize", "sequelize", "sequelize-cli 6.6.5, pg 8.16.3, mysql2 3.15.3"
     databases = ("postgres", "mariadb")
+    pattern = "2026010{number}120000-{name}.js"
     config = "config/config.js"
     # As with Knex.
     expects = {"checksum-changed": (OK,), "missing-file": (OK,), "bad-url": ("Unreachable", "InvalidUrl")}
@@ -74,18 +77,18 @@ class Sequelize(Node):
         dialect = {"postgres": "postgres", "mariadb": "mysql"}[self.kind]
         self.put("config/config.js", f"module.exports = {{ production: {{ use_env_variable: 'DATABASE_URL', dialect: '{dialect}' }} }}\n")
 
-    def file(self, number, name):
-        return f"{self.directory}/2026010{number}120000-{name}.js"
-
-    def migration(self, number, name, statements):
+    def text(self, number, name, statements):
         body = "".join(f"    await context.sequelize.query({json.dumps(statement)})\n" for statement in statements)
-        self.put(self.file(number, name), f"module.exports = {{\n  async up(context) {{\n{body}  }},\n  async down() {{}},\n}}\n")
+        return f"module.exports = {{\n  async up(context) {{\n{body}  }},\n  async down() {{}},\n}}\n"
 
     def env(self):
         return {**super().env(), "NODE_ENV": "production"}
 
     def command(self):
         return self.bin("sequelize-cli", "db:migrate")
+
+    def check(self):
+        return self.bin("sequelize-cli", "db:migrate:status")
 
 
 class Drizzle(Node):
@@ -120,11 +123,12 @@ class Drizzle(Node):
 
 class Prisma(Node):
     name, key, beside = "Prisma", "prisma", "@prisma/adapter-pg 6.19.0, the engine as WASM"
-    config, directory = "prisma/schema.prisma", "prisma/migrations"
+    config, directory, pattern = "prisma/schema.prisma", "prisma/migrations", "2026010{number}120000_{name}/migration.sql"
     # The engine as WASM says the same of a host without an address and of one that does not answer, and it puts no log of a
     # failure on record, which is also what an interrupted run leaves behind.
     expects = {"checksum-changed": (OK,), "missing-file": (OK,), "dns": ("Dns", "Unreachable"),
-               "rerun-after-failure": ("FailedMigrationRecorded", "FailedWithoutLog")}
+               "rerun-after-failure": ("FailedMigrationRecorded", "FailedWithoutLog"),
+               "check-failed": ("FailedMigrationRecorded", "FailedWithoutLog"), "check-empty": ("NoMigrations", "BaselineNeeded")}
     untold = {"bad-url": "the engine as WASM hides what the driver throws behind a number"}
 
     def project(self):
@@ -134,11 +138,11 @@ class Prisma(Node):
         self.put("prisma/schema.prisma", 'datasource db {\n  provider = "postgresql"\n  url      = env("DATABASE_URL")\n}\n')
         self.put("prisma/migrations/migration_lock.toml", 'provider = "postgresql"\n')
 
-    def file(self, number, name):
-        return f"{self.directory}/2026010{number}120000_{name}/migration.sql"
-
     def url(self):
         return self.address.url("postgresql")
 
     def command(self):
         return self.bin("prisma", "migrate", "deploy")
+
+    def check(self):
+        return self.bin("prisma", "migrate", "status")

@@ -12,7 +12,7 @@ class Python(Tool):
 class Alembic(Python):
     name, key, beside = "Alembic", "alembic", "SQLAlchemy 2.0.58, psycopg2 2.9.13, PyMySQL 1.2.4"
     databases = ("postgres", "mariadb", "sqlite")
-    config, directory = "alembic.ini", "alembic/versions"
+    config, directory, pattern = "alembic.ini", "alembic/versions", "{number:04}_{name}.py"
     expects = {"checksum-changed": (OK,)}
 
     def project(self):
@@ -24,23 +24,24 @@ class Alembic(Python):
                  "fileConfig(context.config.config_file_name)\nwith create_engine(os.environ['DATABASE_URL']).connect() as connection:\n"
                  "    context.configure(connection=connection)\n    with context.begin_transaction():\n        context.run_migrations()\n")
 
-    def file(self, number, name):
-        return f"{self.directory}/{number:04}_{name}.py"
-
-    def migration(self, number, name, statements):
+    def text(self, number, name, statements):
         before = f"'{number - 1:04}'" if number > 1 else None
         body = "".join(f"    op.execute({statement!r})\n" for statement in statements)
-        self.put(self.file(number, name), f"from alembic import op\n\nrevision = '{number:04}'\ndown_revision = {before}\n\n\ndef upgrade():\n{body}")
+        return f"from alembic import op\n\nrevision = '{number:04}'\ndown_revision = {before}\n\n\ndef upgrade():\n{body}"
 
     def command(self):
         return [f"{self.home}/bin/alembic", "upgrade", "head"]
+
+    def check(self):
+        return [f"{self.home}/bin/alembic", "current", "--check-heads"]
 
 
 class Django(Python):
     name, key, beside = "Django", "django", "psycopg2 2.9.13, PyMySQL 1.2.4"
     databases = ("postgres", "mariadb", "sqlite")
-    directory = "shop/migrations"
-    expects = {"checksum-changed": (OK,), "missing-file": (OK,)}
+    directory, pattern = "shop/migrations", "{number:04}_{name}.py"
+    # A project without migrations is to it one whose migrations are all applied.
+    expects = {"checksum-changed": (OK,), "missing-file": (OK,), "check-empty": (OK,)}
 
     def project(self):
         engine = {"postgres": "postgresql", "mariadb": "mysql", "sqlite": "sqlite3"}[self.kind]
@@ -55,13 +56,13 @@ class Django(Python):
         self.put("shop/__init__.py", "")
         self.put("shop/migrations/__init__.py", "")
 
-    def file(self, number, name):
-        return f"{self.directory}/{number:04}_{name}.py"
-
-    def migration(self, number, name, statements):
+    def text(self, number, name, statements):
         needs = f"[('shop', '{number - 1:04}_init')]" if number > 1 else "[]"
         steps = ", ".join(f"migrations.RunSQL({statement!r})" for statement in statements)
-        self.put(self.file(number, name), f"from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    dependencies = {needs}\n    operations = [{steps}]\n")
+        return f"from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    dependencies = {needs}\n    operations = [{steps}]\n"
 
     def command(self):
         return [f"{self.home}/bin/python", "manage.py", "migrate", "--noinput"]
+
+    def check(self):
+        return [f"{self.home}/bin/python", "manage.py", "migrate", "--check", "--plan"]

@@ -9,7 +9,7 @@ from .base import Tool
 class Rails(Tool):
     name, key, beside = "Rails", "rails", "of Debian, with pg, mysql2 and sqlite3"
     databases = ("postgres", "mariadb", "sqlite")
-    directory = "db/migrate"
+    directory, pattern = "db/migrate", "2026010{number}120000_{name}.rb"
     # It makes the directory of a file that is not there.
     expects = {"checksum-changed": (OK,), "missing-file": (OK,), ("sqlite", "missing-database"): (OK,)}
 
@@ -20,12 +20,9 @@ class Rails(Tool):
         self.put("config/application.rb", "require 'rails'\nrequire 'active_record/railtie'\n\nmodule Shop\n  class Application < Rails::Application\n"
                  "    config.eager_load = false\n    config.active_record.dump_schema_after_migration = false\n  end\nend\n")
 
-    def file(self, number, name):
-        return f"{self.directory}/2026010{number}120000_{name}.rb"
-
-    def migration(self, number, name, statements):
+    def text(self, number, name, statements):
         body = "".join(f"    execute {json.dumps(statement)}\n" for statement in statements)
-        self.put(self.file(number, name), f"class {name.capitalize()} < ActiveRecord::Migration[6.1]\n  def up\n{body}  end\nend\n")
+        return f"class {name.capitalize()} < ActiveRecord::Migration[6.1]\n  def up\n{body}  end\nend\n"
 
     def env(self):
         return {**super().env(), "RAILS_ENV": "production", "SECRET_KEY_BASE": "made-up"}
@@ -35,3 +32,6 @@ class Rails(Tool):
 
     def command(self):
         return ["ruby", "bin/rails", "db:migrate"]
+
+    def check(self):
+        return ["ruby", "bin/rails", "db:abort_if_pending_migrations", "db:migrate:status"]
