@@ -7,7 +7,8 @@ mod malformed;
 mod sweep;
 mod watches;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::UnboundedSender;
@@ -25,6 +26,7 @@ use crate::api::MigrationRun;
 use crate::api::status::Enforcement;
 use crate::apply::{self, Applier, Watermarks};
 use crate::classify::Reason;
+use crate::decide::pace::Pace;
 use crate::decide::{Decision, Fact, Observed, decide};
 use crate::observe::caches::{Caches, GuardedRun};
 use crate::observe::{self, Observer};
@@ -84,6 +86,8 @@ pub struct Settings {
 }
 
 struct Operator {
+    /// How often the rule was written to each Deployment of late, by UID.
+    paces: Mutex<BTreeMap<String, Pace>>,
     observer: Observer,
     applier: Applier,
     /// Runs to look at again for what became of another.
@@ -96,6 +100,7 @@ impl Operator {
         let watermarks = Watermarks::default();
         let (namespace, watch_namespace) = (settings.namespace.clone(), settings.watch_namespace.clone());
         Self {
+            paces: Mutex::default(),
             observer: Observer {
                 client: client.clone(),
                 caches,
@@ -134,7 +139,7 @@ pub async fn run(
     };
     let by_database = |caches: &Caches| {
         let runs = caches.runs.clone();
-        move |labels: &std::collections::BTreeMap<String, String>| runs_of_database(&runs, labels)
+        move |labels: &BTreeMap<String, String>| runs_of_database(&runs, labels)
     };
     let gated_changed = tell_gated(changed, caches.clone());
     let custody_changed = gated_changed.clone();

@@ -63,7 +63,8 @@ fn needed() -> Granted {
         BESIDES.iter().flat_map(|(group, resource, verbs)| verbs.iter().map(move |verb| (*group, *resource, *verb)));
     let effects = effects();
     let upkeep = upkeep();
-    let sweep = [Sweep::Drop(Fence::default()), Sweep::Mark(Fence::default(), None)];
+    let sweep =
+        [Sweep::Drop(Fence::default()), Sweep::Mark(Fence::default(), None), Sweep::DropCustody(Fence::default())];
     let rights = effects.iter().map(Effect::right).chain(upkeep.iter().map(Upkeep::right));
     let rights = rights.chain(sweep.iter().map(Sweep::right));
     besides

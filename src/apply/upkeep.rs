@@ -51,6 +51,7 @@ impl Applier {
         let name = write.name();
         self.lead(name)?;
         match write {
+            Sweep::DropCustody(set) => self.delete::<ReplicaSet>(namespace, set, name).await,
             Sweep::Drop(kept) => self.delete::<ControllerRevision>(namespace, kept, name).await,
             Sweep::Mark(kept, since) => {
                 let path = format!("/metadata/annotations/{}", labels::GONE_SINCE.replace('/', "~1"));

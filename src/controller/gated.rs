@@ -1,6 +1,6 @@
 //! Gated Deployments: held ones are kept fit to serve, and of complete ones the release is kept.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::{Error, Operator};
 use crate::decide::custody;
-use crate::decide::upkeep::upkeep;
+use crate::decide::upkeep::{Gated, Upkeep, upkeep};
 
 /// Looks at each Deployment that `changed` names, until `shutdown`.
 pub async fn run(
@@ -42,6 +42,11 @@ async fn pass(deployment: &Deployment, operator: &Operator) -> Result<Action, Er
     }
     let gated = operator.observer.gated(deployment, operator.settings.clock.now()).await?;
     for write in upkeep(&gated) {
+        if let Err(wait) = pace(operator, &gated, &write) {
+            tracing::warn!("somebody else writes the contrary all the time: the rule is written again later");
+            operator.settings.metrics.reconcile_failed("Contested");
+            return Ok(Action::requeue(wait));
+        }
         tracing::info!(effect = write.name(), "applying");
         operator.applier.keep(deployment, &gated, &write).await?;
     }
@@ -51,6 +56,16 @@ async fn pass(deployment: &Deployment, operator: &Operator) -> Result<Action, Er
     // ReplicaSets are not watched, and a paused Deployment without pods hears nothing of them.
     let empty = gated.workload.is_held() && gated.wanted > 0 && gated.sets.iter().all(|set| set.present == 0);
     Ok(if empty { Action::requeue(Duration::from_secs(15)) } else { Action::await_change() })
+}
+
+/// Counts a write of the rule, or says how long to wait before the next: two that write without an end help nobody.
+fn pace(operator: &Operator, gated: &Gated, write: &Upkeep) -> Result<(), Duration> {
+    if !matches!(write, Upkeep::WriteRule(_)) {
+        return Ok(());
+    }
+    let mut paces = operator.paces.lock().unwrap_or_else(PoisonError::into_inner);
+    paces.retain(|_, pace| !pace.is_over(gated.now));
+    paces.entry(gated.fence.uid.clone()).or_default().take(gated.now)
 }
 
 fn after_error(_: Arc<Deployment>, error: &Error, operator: Arc<Operator>) -> Action {

@@ -1,10 +1,10 @@
-//! Every hour: what is kept of Deployments that are gone, or whose gate has come off.
+//! Every hour: what is kept, or in custody, of Deployments that are gone or whose gate has come off.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Error, Operator};
-use crate::decide::sweep::sweep;
+use crate::decide::sweep::{abandoned, sweep};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(60 * 60);
@@ -28,9 +28,11 @@ pub async fn run(operator: Arc<Operator>, shutdown: impl Future<Output = ()>) {
 async fn pass(operator: &Operator) -> Result<(), Error> {
     let now = operator.settings.clock.now();
     let mut failed = Ok(());
-    for (namespace, kept) in operator.observer.kept().await? {
-        let Some(write) = sweep(&kept, now) else { continue };
-        tracing::info!(effect = write.name(), namespace, revision = kept.fence.name, "applying");
+    let (kept, custody) = futures::try_join!(operator.observer.kept(), operator.observer.abandoned())?;
+    let kept = kept.into_iter().filter_map(|(namespace, kept)| Some((namespace, sweep(&kept, now)?)));
+    let custody = custody.into_iter().filter_map(|(namespace, set)| Some((namespace, abandoned(&set)?)));
+    for (namespace, write) in kept.chain(custody) {
+        tracing::info!(effect = write.name(), namespace, "applying");
         // What has changed meanwhile is seen at the next look.
         match operator.applier.sweep(&namespace, &write).await.map_err(Error::from) {
             Err(error) if !error.is_ordinary() => failed = Err(error),

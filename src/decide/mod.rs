@@ -12,6 +12,7 @@ pub mod fact;
 pub mod failure;
 pub mod gate;
 pub mod observed;
+pub mod pace;
 pub mod release;
 pub mod rollback;
 pub mod sweep;

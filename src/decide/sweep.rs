@@ -42,6 +42,8 @@ pub enum Sweep {
     Drop(Fence),
     /// Writes on it since when its Deployment is gone, or that it is there again.
     Mark(Fence, Option<Timestamp>),
+    /// Deletes a ReplicaSet in custody that nobody looks after any more.
+    DropCustody(Fence),
 }
 
 impl Sweep {
@@ -51,6 +53,7 @@ impl Sweep {
         match self {
             Self::Drop(_) => "DropRevision",
             Self::Mark(..) => "MarkRevision",
+            Self::DropCustody(_) => "DropCustody",
         }
     }
 
@@ -60,6 +63,7 @@ impl Sweep {
         match self {
             Self::Drop(_) => ("apps", "controllerrevisions", "delete"),
             Self::Mark(..) => ("apps", "controllerrevisions", "patch"),
+            Self::DropCustody(_) => ("apps", "replicasets", "delete"),
         }
     }
 }
@@ -77,9 +81,33 @@ pub fn sweep(kept: &Kept, now: Timestamp) -> Option<Sweep> {
     }
 }
 
+/// A ReplicaSet in custody whose Deployment is not gated any more, or another one under the same name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Abandoned {
+    /// The ReplicaSet.
+    pub fence: Fence,
+    /// How many pods the Deployment of that name wants.
+    pub wanted: i32,
+    /// How many of its own are available.
+    pub available: i32,
+}
+
+/// It goes when it is not needed.
+#[must_use]
+pub fn abandoned(found: &Abandoned) -> Option<Sweep> {
+    (found.available >= found.wanted).then(|| Sweep::DropCustody(found.fence.clone()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn custody_that_nobody_looks_after_ends_when_others_serve() {
+        let found = |wanted, available| abandoned(&Abandoned { fence: Fence::default(), wanted, available });
+        assert_eq!(found(2, 1), None);
+        assert_eq!(found(2, 2), Some(Sweep::DropCustody(Fence::default())));
+    }
 
     #[test]
     fn what_nobody_can_want_goes_and_what_may_come_back_stays_for_days() {

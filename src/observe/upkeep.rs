@@ -14,7 +14,7 @@ use serde_json::json;
 use super::targets::{is_owned, release, selector, sets};
 use super::{Error, Observer, fence, rollout};
 use crate::api::{labels, names};
-use crate::decide::sweep::{Kept, Owner};
+use crate::decide::sweep::{Abandoned, Kept, Owner};
 use crate::decide::upkeep::{Gated, Revision, Set};
 use crate::gate::Workload;
 
@@ -77,6 +77,33 @@ impl Observer {
             let deployment = self.owner(&namespace, name).await?;
             let gone_since = kept.annotations().get(labels::GONE_SINCE).and_then(|since| since.parse().ok());
             all.push((namespace, Kept { fence: fence(kept), gone_since, deployment }));
+        }
+        Ok(all)
+    }
+
+    /// The ReplicaSets in custody of Deployments that are not gated any more, each with its namespace.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn abandoned(&self) -> Result<Vec<(String, Abandoned)>, Error> {
+        let listed =
+            self.everywhere::<ReplicaSet>().list_metadata(&ListParams::default().labels(labels::CUSTODY)).await;
+        let listed = listed.map_err(|error| Error::ReadTarget(Box::new(error), "in custody".to_owned()))?;
+        let mut all = Vec::new();
+        for set in &listed.items {
+            let namespace = set.namespace().unwrap_or_default();
+            let owner = set.owner_references().first().map(|owner| owner.name.clone());
+            let Some(name) = owner.or_else(|| set.labels().get(labels::CUSTODY).cloned()) else { continue };
+            let gated = self.caches.deployments.get(&ObjectRef::new(&name).within(&namespace));
+            if gated.is_some_and(|deployment| is_owned(set, deployment.as_ref())) {
+                continue;
+            }
+            let api: Api<Deployment> = Api::namespaced(self.client.clone(), &namespace);
+            let found = api.get_opt(&name).await.map_err(|error| Error::ReadTarget(Box::new(error), name))?;
+            let Some(deployment) = found else { continue };
+            let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+            let available = deployment.status.as_ref().and_then(|status| status.available_replicas).unwrap_or_default();
+            all.push((namespace, Abandoned { fence: fence(set), wanted, available }));
         }
         Ok(all)
     }

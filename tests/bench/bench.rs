@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod back;
 mod bare;
 mod classify;
 mod crowd;
@@ -52,6 +53,7 @@ async fn api(table: &mut Table) {
     let operator = Operator::start().await;
     latency::measure(&world, &operator, table).await;
     gate::measure(&world, table).await;
+    back::measure(&world, table).await;
     crowd::beside(&world, table).await;
     operator.stop().await;
     crowd::at_once(&world, table).await;

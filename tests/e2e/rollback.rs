@@ -1,7 +1,7 @@
 //! The way back: the pods of a release that was let go are replaced by those of the one before, while both serve. Where a test
 //! does not say otherwise, customers ask all the time, and each is answered.
 
-use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use kube::ResourceExt;
 use kube::api::ListParams;
 use serde_json::{Value, json};
@@ -201,6 +201,28 @@ async fn what_happens_during_custody_does_not_stop_it() {
     let gone = |set: Option<&ReplicaSet>| set.is_none();
     scene.world.until(&name, "what was rolled back to be gone", gone).await;
     scene.serve("without its run, scaled, and with another release that waits", "1.0", 1).await;
+}
+
+/// The gate comes off in the middle, once Git has gone back: nothing of it stays for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_left_when_the_gate_comes_off_goes_at_the_next_look() {
+    let _operator = alone().await;
+    let slow = json!({ "spec": { "minReadySeconds": 5 } });
+    let scene = second_release("rollback-ungated", slow.clone()).await;
+    ask(&scene, "t");
+    until_rollback(&scene, RollbackState::UnderWay).await;
+    scale_operator(0).await;
+    let set = in_custody(&scene).await[0].name_any();
+    scene.deploy("1.0", slow);
+    scene.world.kubectl(&["label", "deployment", "app", "sluice.dev/gated-"]);
+    scene.world.kubectl(&["rollout", "status", "deployment/app", "--timeout=60s"]);
+    scale_operator(1).await;
+    scene.world.until(&set, "what is in custody to go", |set: Option<&ReplicaSet>| set.is_none()).await;
+    scene.serve("without a gate", "1.0", 2).await;
+    for kept in scene.world.api::<ControllerRevision>().list(&ListParams::default()).await.unwrap() {
+        let gone = |kept: Option<&ControllerRevision>| kept.is_none();
+        scene.world.until(&kept.name_any(), "what is kept of its releases to go", gone).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
