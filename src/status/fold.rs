@@ -6,7 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::Applied;
 use crate::api::MigrationRunStatus;
 use crate::api::status::{
-    ATTEMPTS_KEPT, Attempt, AttemptOutcome, GateStatus, RollbackRecord, StepRecord, TOKENS_KEPT, Waiting,
+    ATTEMPTS_KEPT, Attempt, AttemptOutcome, GateStatus, ReleaseRecord, RollbackRecord, StepRecord, TOKENS_KEPT, Triage,
+    Waiting,
 };
 use crate::decide::observed::Ended;
 use crate::decide::{Fact, Observed};
@@ -42,17 +43,7 @@ fn forget(attempts: &mut Vec<Attempt>) {
 
 fn mark(status: &mut MigrationRunStatus, observed: &Observed, fact: &Fact, applied: &Applied) {
     match fact {
-        Fact::TakenUp(release) => {
-            status.release = Some(release.clone());
-            // Taken up anew, it is wanted anew.
-            let again =
-                |record: &&mut RollbackRecord| record.targets.iter().any(|target| target.image == release.image);
-            if let Some(record) = status.rollback.as_mut().filter(again) {
-                record.lifted = true;
-            }
-            status.failure = None;
-            status.next_attempt_at = None;
-        }
+        Fact::TakenUp(release) => take_up(status, release),
         Fact::InputsChanged(inputs) => {
             if let Some(release) = &mut status.release {
                 release.inputs.clone_from(inputs);
@@ -86,14 +77,7 @@ fn mark(status: &mut MigrationRunStatus, observed: &Observed, fact: &Fact, appli
             status.failure = Some((**failure).clone());
             status.next_attempt_at = None;
         }
-        Fact::Triaged(triage) => {
-            if let Some(failure) = active(status).and_then(|attempt| attempt.failure.as_mut()) {
-                failure.triage = Some(triage.clone());
-            }
-            if let Some(failure) = &mut status.failure {
-                failure.triage = Some(triage.clone());
-            }
-        }
+        Fact::Triaged(triage) => triaged(status, triage),
         Fact::Concluded(outcome) => {
             if let Some(attempt) = active(status) {
                 attempt.outcome = Some(*outcome);
@@ -117,6 +101,26 @@ fn mark(status: &mut MigrationRunStatus, observed: &Observed, fact: &Fact, appli
             let gate = GateStatus { enforcement: observed.enforcement };
             status.gate = (!targets.is_empty()).then_some(gate);
         }
+    }
+}
+
+fn take_up(status: &mut MigrationRunStatus, release: &ReleaseRecord) {
+    status.release = Some(release.clone());
+    // Taken up anew, it is wanted anew.
+    let again = |record: &&mut RollbackRecord| record.targets.iter().any(|target| target.image == release.image);
+    if let Some(record) = status.rollback.as_mut().filter(again) {
+        record.lifted = true;
+    }
+    status.failure = None;
+    status.next_attempt_at = None;
+}
+
+fn triaged(status: &mut MigrationRunStatus, triage: &Triage) {
+    if let Some(failure) = active(status).and_then(|attempt| attempt.failure.as_mut()) {
+        failure.triage = Some(triage.clone());
+    }
+    if let Some(failure) = &mut status.failure {
+        failure.triage = Some(triage.clone());
     }
 }
 
