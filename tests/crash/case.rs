@@ -26,7 +26,9 @@ pub async fn undisturbed(scene: &Scene) -> Vec<String> {
 pub async fn disturbed(scene: &Scene, fault: Fault, wanted: &Ending) -> Result<(), String> {
     scene.create_run().await;
     let mut operator = Operator::start(&scene.cluster, &scene.namespace, Some(fault));
-    operator.wire.struck().await;
+    if !scene.struck(&operator).await {
+        return same(&scene.ending().await, wanted);
+    }
     if let Kind::StopBefore | Kind::StopAfter | Kind::StopLong = fault.kind {
         drop(operator);
         let mut next = None;

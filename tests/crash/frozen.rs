@@ -26,7 +26,9 @@ pub async fn leader(scene: &Scene, fault: Fault, wanted: &Ending) -> Result<(), 
 pub async fn believer(scene: &Scene, fault: Fault, wanted: &Ending) -> Result<(), String> {
     scene.create_run().await;
     let first = Operator::start(&scene.cluster, &scene.namespace, Some(fault));
-    first.wire.struck().await;
+    if !scene.struck(&first).await {
+        return same(&scene.ending().await, wanted);
+    }
     let second = Operator::start(&scene.cluster, &scene.namespace, None);
     second.looked(1).await;
     scene.finished().await;

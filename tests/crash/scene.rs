@@ -18,6 +18,7 @@ use sluice::api::{MigrationRun, MigrationRunStatus, labels, names};
 
 use crate::cluster::Cluster;
 use crate::node::{Duty, Node, duty};
+use crate::operator::Operator;
 use crate::story::{Story, TARGET};
 use crate::wire::LEADER_LEASE;
 
@@ -121,6 +122,20 @@ impl Scene {
             // What serves is kept anew, as the newest.
             let kept = |kept: Option<&ControllerRevision>| kept.is_some();
             await_condition(self.api::<ControllerRevision>(), "shop-0-3", kept).await.unwrap();
+        }
+    }
+
+    /// Resolves when the fault has come; with false where the story has ended without. How often a rollback's record is written
+    /// follows from when pods come and go, so its last writes are not made each time.
+    pub async fn struck(&self, operator: &Operator) -> bool {
+        if self.story != Story::RolledBack {
+            operator.wire.struck().await;
+            return true;
+        }
+        tokio::select! {
+            biased;
+            () = operator.wire.struck() => true,
+            () = self.finished() => false,
         }
     }
 
