@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::api::apps::v1::ReplicaSet;
 use serde_json::{Value, json};
 use sluice::api::MigrationRunStatus;
 
@@ -147,9 +148,14 @@ async fn neither_a_new_object_under_the_old_name_nor_undo_nor_a_release_before_t
     scene.comes_through("the gate", "1.0", 2).await;
 
     let editor = Editor::of(&scene);
-    editor.does(&["rollout", "undo", "deployment/app"]);
-    scene.held("undo, to a release from before the gate").await;
-    scene.serve("undo, to a release from before the gate", "1.0", 2).await;
+    // What is at 0 from before the gate goes, since no policy would know it: there is nothing to undo to.
+    if let Some(before) = scene.set("1.1").await {
+        scene.world.until(&before, "it to go", |set: Option<&ReplicaSet>| set.is_none()).await;
+    }
+    editor.may_not(&["rollout", "undo", "deployment/app"], "no rollout history");
+    editor.does(&["set", "image", "deployment/app", "web=localhost/shop:1.1"]);
+    scene.held("back to a release from before the gate").await;
+    scene.serve("back to a release from before the gate", "1.0", 2).await;
     scene.run("1.1", "exit 1", json!({}));
     scene.world.stalled("app").await;
 

@@ -1,6 +1,8 @@
 //! The way back: the pods of a release that was let go are replaced by those of the one before, while both serve. Where a test
 //! does not say otherwise, customers ask all the time, and each is answered.
 
+use std::time::Duration;
+
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use kube::ResourceExt;
 use kube::api::ListParams;
@@ -32,6 +34,15 @@ async fn until_rollback(scene: &Scene, state: RollbackState) -> MigrationRunStat
 async fn in_custody(scene: &Scene) -> Vec<ReplicaSet> {
     let params = ListParams::default().labels("sluice.dev/custody");
     scene.world.api::<ReplicaSet>().list(&params).await.unwrap().items
+}
+
+/// Asks for a rollback, and waits until the pods of 1.1 are in custody; the name of their ReplicaSet.
+async fn taken(scene: &Scene) -> String {
+    let set = scene.set("1.1").await.unwrap();
+    ask(scene, "t");
+    let taken = |set: Option<&ReplicaSet>| set.is_some_and(|set| set.labels().contains_key("sluice.dev/custody"));
+    scene.world.until(&set, "it to be in custody", taken).await;
+    set
 }
 
 /// Release 1.1 has come through after 1.0, and the way back is planned.
@@ -140,7 +151,15 @@ async fn where_there_is_no_room_it_is_made_by_steps() {
     scene.world.status("app", "no room", said).await;
     scene.serve("nothing goes before it has waited", "1.1", 1).await;
     scene.leave("a gap: there is room for one");
-    until_rollback(&scene, RollbackState::Done).await;
+    let back = scene.set("1.0").await.unwrap();
+    let mut done = std::pin::pin!(until_rollback(&scene, RollbackState::Done));
+    // The ReplicaSet controller asks again after ever longer times, minutes at last; a change makes it ask at once.
+    for note in 0.. {
+        scene.world.kubectl(&["annotate", "--overwrite", "replicaset", &back, &format!("note={note}")]);
+        if tokio::time::timeout(Duration::from_secs(5), &mut done).await.is_ok() {
+            break;
+        }
+    }
     scene.serve("rolled back", "1.0", 1).await;
 }
 
@@ -186,11 +205,7 @@ async fn a_release_before_that_does_not_come_up_leaves_this_one_serving_until_it
 async fn what_happens_during_custody_does_not_stop_it() {
     let _operator = alone().await;
     let scene = second_release("rollback-custody", json!({ "spec": { "minReadySeconds": 8 } })).await;
-    ask(&scene, "t");
-    until_rollback(&scene, RollbackState::UnderWay).await;
-    let sets = in_custody(&scene).await;
-    assert_eq!(sets.len(), 1);
-    let name = sets[0].name_any();
+    let name = taken(&scene).await;
     let (allowed, answer) = scene.world.try_kubectl(&["label", "replicaset", &name, "app=app"]);
     assert!(!allowed && answer.contains("rolled back"), "somebody with every right gave it back: {answer}");
     scale_operator(0).await;
@@ -209,10 +224,8 @@ async fn what_is_left_when_the_gate_comes_off_goes_at_the_next_look() {
     let _operator = alone().await;
     let slow = json!({ "spec": { "minReadySeconds": 5 } });
     let scene = second_release("rollback-ungated", slow.clone()).await;
-    ask(&scene, "t");
-    until_rollback(&scene, RollbackState::UnderWay).await;
+    let set = taken(&scene).await;
     scale_operator(0).await;
-    let set = in_custody(&scene).await[0].name_any();
     scene.deploy("1.0", slow);
     scene.world.kubectl(&["label", "deployment", "app", "sluice.dev/gated-"]);
     scene.world.kubectl(&["rollout", "status", "deployment/app", "--timeout=60s"]);
@@ -231,9 +244,7 @@ async fn a_deployment_that_is_deleted_takes_what_is_in_custody_along() {
     let scene = second_release("rollback-deleted", json!({})).await;
     scene.leave("both serve");
     scene.deploy("1.1", json!({ "spec": { "minReadySeconds": 300 } }));
-    ask(&scene, "t");
-    until_rollback(&scene, RollbackState::UnderWay).await;
-    let name = in_custody(&scene).await[0].name_any();
+    let name = taken(&scene).await;
     scene.world.kubectl(&["delete", "deployment", "app", "--wait=false"]);
     let gone = |set: Option<&ReplicaSet>| set.is_none();
     scene.world.until(&name, "it to go with its Deployment", gone).await;
