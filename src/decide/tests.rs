@@ -88,7 +88,7 @@ fn job(seen: &Observed, step: &str, container: ContainerSeen, suspended: bool) -
     }))
 }
 
-fn ended(tool_says: &str, exit: i32, step: Step) -> ContainerSeen {
+pub(crate) fn ended(tool_says: &str, exit: i32, step: Step) -> ContainerSeen {
     let mut classifier = crate::classify::Classifier::new(Tool::Prisma, step);
     classifier.push(tool_says.as_bytes());
     let verdict = classifier.finish(Ending::Exited(exit));

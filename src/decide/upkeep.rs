@@ -18,7 +18,7 @@ use crate::gate::{Approved, Change, Request, Workload, judge};
 pub const KEPT: usize = 3;
 
 /// A gated Deployment with what belongs to it, as seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Gated {
     /// What the gate's rule looks at.
     pub workload: Workload,

@@ -10,8 +10,9 @@ use super::announce::announcements;
 use super::{Applied, next};
 use crate::api::migration_run::Database;
 use crate::api::{MigrationRunSpec, MigrationRunStatus};
-use crate::classify::{Classifier, Ending, Reason, Step, Tool};
-use crate::decide::observed::{ContainerSeen, Ended, Fence, JobSeen, JobView, Lock, Observed, RunIdentity, Trouble};
+use crate::classify::{Reason, Step};
+use crate::decide::observed::{ContainerSeen, Fence, JobSeen, JobView, Lock, Observed, RunIdentity, Trouble};
+use crate::decide::tests::ended;
 use crate::decide::{Effect, decide};
 
 const APPLIED: &str = "1 migration found in prisma/migrations\n\nApplying migration `20260101000000_init`\n\n\
@@ -93,19 +94,6 @@ fn job(seen: &Observed, step: &str, container: ContainerSeen, suspended: bool) -
         finished: false,
         failed: None,
         container,
-    }))
-}
-
-fn ended(text: &str, exit: i32, step: Step) -> ContainerSeen {
-    let mut classifier = Classifier::new(Tool::Prisma, step);
-    classifier.push(text.as_bytes());
-    let verdict = classifier.finish(Ending::Exited(exit));
-    ContainerSeen::Ended(Box::new(Ended {
-        started_at: None,
-        ended_at: None,
-        exit_code: Some(exit),
-        image_id: None,
-        verdict,
     }))
 }
 

@@ -224,15 +224,8 @@ fn of_deployment(deployment: &Deployment, sets: &[ReplicaSet], kept: &[Kept]) ->
         complete: total == deployment.wanted && its.is_none_or(present),
         sets: sets.iter().zip(0..).map(|(each, place)| set(each, place)).collect(),
         revisions: kept.iter().map(revision).collect(),
-        enforcement: Default::default(),
         now: now(),
-        revoked: Vec::new(),
-        custody: Vec::new(),
-        selected_by: Some(BTreeSet::new()),
-        max_unavailable: 0,
-        recreate: false,
-        deadline: None,
-        no_room: false,
+        ..Gated::default()
     };
     upkeep(&gated).iter().map(|write| written(write, deployment, sets, kept)).collect()
 }

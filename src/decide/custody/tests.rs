@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
-use crate::api::status::Enforcement;
 use crate::decide::observed::Fence;
 use crate::decide::upkeep::{Revoked, upkeep};
 use crate::gate::{BY_ADMISSION, Container, Workload};
@@ -58,18 +57,14 @@ fn gated(sets: Vec<Set>, custody: Vec<Set>) -> Gated {
         },
         fence: fence("shop"),
         wanted: 3,
-        complete: false,
         sets,
         revisions: vec![kept(2, "b"), kept(1, "a")],
-        enforcement: Enforcement::AdmissionPolicy,
         now: at(0),
         revoked: vec![Revoked { image: "b".into(), why: "shop/1/t".into() }],
         custody,
         selected_by: Some(["app".to_owned()].into()),
-        max_unavailable: 0,
-        recreate: false,
         deadline: Some(Duration::from_secs(600)),
-        no_room: false,
+        ..Gated::default()
     }
 }
 

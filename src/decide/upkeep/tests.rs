@@ -47,15 +47,8 @@ pub(crate) fn gated(image: &str, sets: Vec<Set>, revisions: Vec<Revision>) -> Ga
         complete: true,
         sets,
         revisions,
-        enforcement: Enforcement::AdmissionPolicy,
-        now: Timestamp::UNIX_EPOCH,
-        revoked: Vec::new(),
-        custody: Vec::new(),
         selected_by: Some(BTreeSet::new()),
-        max_unavailable: 0,
-        recreate: false,
-        deadline: None,
-        no_room: false,
+        ..Gated::default()
     }
 }
 
