@@ -5,6 +5,7 @@
 //! the same Service, and is scaled down as the others become available. The Deployment's template is never touched. What is in
 //! custody is found by its label and says itself since when and for what, so that no step hangs on a run or on an operator.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -104,7 +105,7 @@ fn under_way(gated: &Gated) -> String {
 /// # Errors
 /// In words, where there is no way back.
 pub fn way_back(gated: &Gated, image: &str) -> Result<WayBack, String> {
-    let good = last_good(gated, |release| !release.contains(&image.to_owned())).ok_or_else(|| {
+    let good = last_good(gated, |release| !release.contains(image)).ok_or_else(|| {
         format!("no release before {image} is known to have been complete, so there is nothing better to serve")
     })?;
     if gated.selected_by.is_none() {
@@ -121,10 +122,9 @@ pub fn way_back(gated: &Gated, image: &str) -> Result<WayBack, String> {
 }
 
 /// The newest release that was complete, is approved, and passes `fits`.
-fn last_good(gated: &Gated, fits: impl Fn(&std::collections::BTreeSet<String>) -> bool) -> Option<&Revision> {
+fn last_good(gated: &Gated, fits: impl Fn(&BTreeSet<String>) -> bool) -> Option<&Revision> {
     let approved = gated.workload.approved();
-    let revoked =
-        |release: &std::collections::BTreeSet<String>| gated.revoked.iter().any(|each| release.contains(&each.image));
+    let revoked = |release: &BTreeSet<String>| gated.revoked.iter().any(|each| release.contains(&each.image));
     gated.revisions.iter().find(|kept| {
         kept.fits && is_approved(&kept.release, &approved) && !revoked(&kept.release) && fits(&kept.release)
     })

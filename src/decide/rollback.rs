@@ -63,15 +63,12 @@ fn nothing(observed: &Observed) -> String {
             format!("NothingToRollBack: run {run} has taken a release up later, and decides: annotate that one")
         }
         None => {
-            let held = observed.targets.iter().filter_map(|target| target.deployment.as_ref()).next();
-            let approved: Vec<String> = held
-                .iter()
-                .flat_map(|held| held.workload.approved().images().map(str::to_owned).collect::<Vec<_>>())
-                .collect();
+            let seen = observed.targets.iter().find_map(|target| target.deployment.as_ref());
+            let approved = seen.map(|seen| seen.workload.approved().text().replace('\n', ", ")).unwrap_or_default();
             format!(
                 "NothingToRollBack: this release has not been let go. To go back from what serves, set the Deployment's image in \
                  Git to another one that is approved ({})",
-                approved.join(", ")
+                approved
             )
         }
     }
