@@ -1,10 +1,15 @@
 //! A hold that lasts: what serves goes on serving and scaling, whatever happens to its pods and to its Deployment.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::cluster::{self, undisturbed};
 use crate::scene::Scene;
 use crate::world::World;
+
+/// How long what serves is worn before the hold ends.
+const LONG: Duration = Duration::from_secs(150);
 
 /// A HorizontalPodAutoscaler's write: the scale subresource, as its controller's ServiceAccount.
 fn autoscaled(scene: &Scene, pods: usize) {
@@ -28,6 +33,7 @@ async fn a_hold_lasts_through_scaling_deletion_eviction_and_a_way_to_nothing_and
     let _operator = undisturbed().await;
     let scene = Scene::serving("gate-lasts", json!({})).await;
     scene.fails("1.1").await;
+    let held_since = Instant::now();
     scene.serve("1.1 is held", "1.0", 2).await;
     scene.scaled("scaled up by a person", "1.0", 3).await;
     scene.one_deleted("a pod is deleted", "1.0", 3).await;
@@ -41,6 +47,14 @@ async fn a_hold_lasts_through_scaling_deletion_eviction_and_a_way_to_nothing_and
     scene.deploy("1.1", json!({ "spec": { "revisionHistoryLimit": 0 } }));
     scene.held("no ReplicaSets of old releases are kept").await;
     scene.one_deleted("a pod is deleted, with history limit 0", "1.0", 2).await;
+    for round in 0.. {
+        scene.drained(&format!("eviction {round}"), "1.0", 2).await;
+        scene.scaled(&format!("scaled up {round}"), "1.0", 3).await;
+        scene.scaled(&format!("scaled down {round}"), "1.0", 2).await;
+        if held_since.elapsed() > LONG {
+            break;
+        }
+    }
     assert_eq!(scene.heard("the hold"), ["1.0"]);
 
     scene.leave("nobody serves at 0");

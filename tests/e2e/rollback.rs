@@ -77,6 +77,10 @@ async fn a_release_goes_back_on_request_and_comes_again_by_a_retry() {
     scene.scaled("up, after the rollback", "1.0", 3).await;
     scene.scaled("and down", "1.0", 2).await;
     assert_eq!(scene.heard("none of what was rolled back"), ["1.0"]);
+    scene.leave("nobody serves at 0");
+    scene.scaled("to 0", "1.0", 0).await;
+    scene.scaled("and back, never as what was rolled back", "1.0", 2).await;
+    scene.ask();
 
     scene.world.kubectl(&["annotate", "mrun", "app", "sluice.dev/retry=morning-1"]);
     scene.comes_through("let go again", "1.1", 2).await;
@@ -94,6 +98,24 @@ async fn from_the_middle_of_a_rollout_it_goes_back() {
     ask(&scene, "t");
     until_rollback(&scene, RollbackState::Done).await;
     scene.serve("rolled back", "1.0", 2).await;
+}
+
+/// Another commit with the same image was on its way when it is found to be bad: pods of two ReplicaSets are replaced.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_replica_sets_of_a_release_go_back_together() {
+    let _operator = undisturbed().await;
+    let scene = second_release("rollback-sets", json!({})).await;
+    let commit = json!({ "metadata": { "annotations": { "commit": "2" } } });
+    scene.deploy("1.1", json!({ "spec": { "minReadySeconds": 300, "template": commit } }));
+    scene.serve("between two commits", "1.1", 3).await;
+    let sets = scene.sets().await;
+    let running = sets.iter().filter(|(_, found, pods)| *found == image("1.1") && *pods > 0);
+    assert_eq!(running.count(), 2, "{sets:?}");
+    ask(&scene, "t");
+    until_rollback(&scene, RollbackState::Done).await;
+    scene.serve("rolled back", "1.0", 2).await;
+    let left: Vec<_> = scene.sets().await.into_iter().filter(|(_, found, _)| *found == image("1.1")).collect();
+    assert_eq!(left, [], "both are gone, for good");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
