@@ -24,9 +24,8 @@ pub async fn measure(world: &World, table: &mut Table) {
     let (mut back, mut floor) = (Samples::default(), Samples::default());
     for number in 0..rounds {
         let name = format!("clean-back-{number}");
-        let mut seen = sets.sightings();
+        let (mut seen, mut runs) = (sets.sightings(), world.runs.sightings());
         let set = released(world, &name, &mut seen).await;
-        let mut runs = world.runs.sightings();
         let planned = |run: &MigrationRun| {
             let target = run.status.as_ref().and_then(|status| status.targets.first());
             run.name_any() == name && target.is_some_and(|target| target.rollback.is_some())
