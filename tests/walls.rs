@@ -37,7 +37,7 @@ fn pure_rooms_know_no_client_no_async_and_no_clock() {
         "Instant",
         "crate::runtime",
     ];
-    for room in ["decide", "classify", "build", "gate", "status"] {
+    for room in ["decide", "classify", "build", "gate", "status", "cli/view", "cli/lint"] {
         for (path, text) in sources(room) {
             for word in banned {
                 assert!(!text.contains(word), "{} has {word}", path.display());
@@ -48,7 +48,14 @@ fn pure_rooms_know_no_client_no_async_and_no_clock() {
 
 /// Who writes besides `apply`, each what belongs to it alone: leadership, the webhook's own configuration, and word to a run
 /// that cannot be read.
-const WRITERS: [&str; 3] = ["runtime/lease.rs", "runtime/webhook/keeper.rs", "controller/malformed.rs"];
+const WRITERS: [&str; 5] = [
+    "runtime/lease.rs",
+    "runtime/webhook/keeper.rs",
+    "controller/malformed.rs",
+    // With the caller's own rights: a wish, and the question what the caller may do.
+    "cli/plugin/ask.rs",
+    "cli/plugin/rights.rs",
+];
 
 #[test]
 fn only_apply_writes_and_who_is_named() {

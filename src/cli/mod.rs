@@ -5,7 +5,10 @@ mod complete;
 pub mod controller;
 pub mod crds;
 pub mod explain;
+pub mod lint;
+pub mod plugin;
 mod render;
+mod view;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -25,6 +28,17 @@ pub struct Cli {
 enum Command {
     Classify(classify::Args),
     Explain(explain::Args),
+    Get(plugin::get::Args),
+    Status(plugin::status::Args),
+    Logs(plugin::logs::Args),
+    Retry(plugin::ask::Retry),
+    Rollback(plugin::ask::Rollback),
+    Gate(plugin::gate::Args),
+    Wait(plugin::wait::Args),
+    Check(plugin::check::Args),
+    #[command(name = "support-bundle")]
+    Bundle(plugin::bundle::Args),
+    Lint(lint::Args),
     Crds(crds::Args),
     /// Runs the operator
     Controller(Box<crate::runtime::args::ControllerArgs>),
@@ -42,6 +56,16 @@ pub fn main() -> ExitCode {
     match command {
         Command::Classify(args) => classify::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Get(args) => plugin::run("get", plugin::get::get(args)),
+        Command::Status(args) => plugin::run("status", plugin::status::status(args)),
+        Command::Logs(args) => plugin::run("logs", plugin::logs::logs(args)),
+        Command::Retry(args) => plugin::run("retry", plugin::ask::retry(args)),
+        Command::Rollback(args) => plugin::run("rollback", plugin::ask::rollback(args)),
+        Command::Gate(args) => plugin::run("gate", plugin::gate::gate(args)),
+        Command::Wait(args) => plugin::run("wait", plugin::wait::wait(args)),
+        Command::Check(args) => plugin::run("check", plugin::check::check(args)),
+        Command::Bundle(args) => plugin::run("support-bundle", plugin::bundle::bundle(args)),
+        Command::Lint(args) => lint::run(args),
         Command::Crds(args) => crds::run(&args),
         Command::Controller(args) => controller::run(*args),
         Command::Completions(args) => complete::completions(&args),

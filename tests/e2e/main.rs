@@ -16,6 +16,7 @@ mod holds;
 mod interrupted;
 mod leaks;
 mod operator;
+mod plugin;
 mod queue;
 mod release;
 mod releases;

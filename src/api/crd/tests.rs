@@ -117,7 +117,6 @@ fn durations_are_read_as_people_write_them() {
 }
 
 /// The rules, evaluated without an API server.
-#[cfg(feature = "cel")]
 mod rules {
     use kube::core::cel::Validator;
 
