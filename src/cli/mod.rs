@@ -10,11 +10,13 @@ pub mod plugin;
 mod render;
 mod view;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// All commands; what each is for stands with its arguments.
 #[derive(Parser)]
@@ -49,7 +51,7 @@ enum Command {
 /// Reads the command line and does what it asks for. Bad use ends with 2 and one line that says what to write instead.
 #[must_use]
 pub fn main() -> ExitCode {
-    let command = match Cli::try_parse() {
+    let command = match parse(std::env::args_os()) {
         Ok(cli) => cli.command,
         Err(error) => return refuse(&error),
     };
@@ -71,6 +73,17 @@ pub fn main() -> ExitCode {
         Command::Completions(args) => complete::completions(&args),
         Command::Man(args) => complete::man(&args),
     }
+}
+
+/// Reads it under the name that people have typed: as `kubectl-sluice` it is a plugin of kubectl.
+fn parse(args: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let args: Vec<OsString> = args.collect();
+    let called = args.first().map(Path::new).and_then(Path::file_stem);
+    let mut command = Cli::command();
+    if called.is_some_and(|name| name == "kubectl-sluice") {
+        command = command.bin_name("kubectl sluice");
+    }
+    Cli::from_arg_matches(&command.try_get_matches_from(args)?)
 }
 
 /// Prints what a command has to say. A reader that has gone (`| head`) is no failure: it has what it wanted.
@@ -112,13 +125,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn as_a_plugin_it_calls_itself_what_people_have_typed() {
+        for (called, name) in [("/bin/kubectl-sluice", "kubectl sluice get"), ("./sluice", "sluice get")] {
+            let help = parse([called, "get", "--help"].map(OsString::from).into_iter()).err().unwrap().to_string();
+            assert!(help.contains(&format!("Usage: {name}")), "{help}");
+        }
+    }
+
+    #[test]
     fn bad_use_is_told_in_one_line() {
         for (args, words) in [
             (&["sluice", "classify", "--format", "xml"][..], "[possible values: text, json, github]"),
             (&["sluice", "classify", "--exit-code", "x"], "invalid value 'x'"),
             (&["sluice", "clasify"], "classify"),
         ] {
-            let error = Cli::try_parse_from(args).err().unwrap();
+            let error = parse(args.iter().map(OsString::from)).err().unwrap();
             let line = one_line(&error.to_string());
             assert!(line.contains(words) && !line.contains('\n'), "{line}");
         }

@@ -16,6 +16,24 @@ struct Said {
     errors: String,
 }
 
+/// As kubectl runs it, from the PATH.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubectl_finds_it_as_a_plugin() {
+    let _operator = undisturbed().await;
+    let world = World::new("plugin-kubectl").await;
+    world.script("app", "true", json!({}));
+    world.clean("app").await;
+    let directory = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sluice"), directory.path().join("kubectl-sluice")).unwrap();
+    let path = format!("{}:{}", directory.path().display(), std::env::var("PATH").unwrap());
+    let run = |args: &[&str]| Command::new("kubectl").env("PATH", &path).args(args).output().unwrap();
+    let said = run(&["sluice", "get", "app", "-n", &world.namespace, "-o", "name"]);
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "migrationrun.sluice.dev/app\n", "{said:?}");
+    assert!(
+        String::from_utf8_lossy(&run(&["sluice", "status", "--help"]).stdout).contains("Usage: kubectl sluice status")
+    );
+}
+
 fn sluice(namespace: &str, args: &[&str]) -> Said {
     let said = Command::new(env!("CARGO_BIN_EXE_sluice")).args(args).args(["-n", namespace]).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
