@@ -181,10 +181,7 @@ async fn a_cluster_that_is_set_up_right_is_said_to_be() {
     let parent = tempfile::tempdir().unwrap();
     let account = kubeconfig(&world, parent.path(), None);
     let page = well(&world, &["check", "--kubeconfig", &account]);
-    says(
-        &page,
-        &["• operator", "not allowed to list Deployments", "‖ may list migrationruns", "needed by get, status"],
-    );
+    says(&page, &["• operator", "not shown to these rights", "‖ may list migrationruns", "needed by get, status"]);
 }
 
 /// A kubeconfig of a ServiceAccount without any right, of this cluster or of one at another address.

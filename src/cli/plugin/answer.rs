@@ -15,11 +15,22 @@ pub fn words(doing: &str, namespace: &str, error: &Error) -> String {
         Error::Api(status) if is_kind_missing(status.code, &status.message) => {
             "this cluster has no MigrationRun: install Sluice, or choose another --context".to_owned()
         }
-        Error::Api(status) if status.code == 404 => {
+        Error::Api(status) if status.code == 404 && status.message.contains("migrationruns") => {
             format!("{}; `kubectl sluice get -n {namespace}` lists what is there", status.message)
         }
         Error::Api(status) => format!("failed to {doing}: {}", status.message),
         other => format!("failed to {doing}: {}; is the cluster up, and is it the right --context?", chain(other)),
+    }
+}
+
+/// Why something of the whole cluster could not be looked at.
+pub fn unseen(error: &Error) -> String {
+    match error {
+        Error::Api(status) if status.code == 403 => {
+            "not shown to these rights: it takes those of a cluster's administrator".to_owned()
+        }
+        Error::Api(status) => status.message.clone(),
+        other => chain(other),
     }
 }
 

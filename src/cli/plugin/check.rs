@@ -64,7 +64,7 @@ async fn definition(cluster: &Cluster) -> Finding {
                 "not installed: install the chart, or `sluice crds | kubectl apply --server-side -f -`",
             );
         }
-        Err(error) => return Finding::unknown(WHAT, answer::words("read it", &cluster.namespace, &error)),
+        Err(error) => return Finding::unknown(WHAT, answer::unseen(&error)),
     };
     let schema = |value: Result<serde_json::Value, _>| {
         value.ok().and_then(|value| value.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned())
@@ -81,7 +81,7 @@ async fn operator(cluster: &Cluster) -> Finding {
     let api: Api<Deployment> = Api::all(cluster.client.clone());
     let listed = match api.list(&ListParams::default().labels(OURS)).await {
         Ok(listed) => listed.items,
-        Err(error) => return Finding::unknown(WHAT, answer::words("list Deployments", "(all)", &error)),
+        Err(error) => return Finding::unknown(WHAT, answer::unseen(&error)),
     };
     let Some(deployment) = listed.into_iter().find(|each| each.metadata.labels.is_some()) else {
         return Finding::wrong(WHAT, "not installed: no Deployment has the label app.kubernetes.io/name=sluice");
@@ -112,7 +112,7 @@ async fn gate(cluster: &Cluster) -> Finding {
     let of_gate = |name: String| name.contains("-gate-");
     let guards = match deny.list(&ours).await {
         Ok(listed) => listed.items.iter().filter(|each| of_gate(each.name_any())).count(),
-        Err(error) => return Finding::unknown(WHAT, answer::words("list admission policies", "(all)", &error)),
+        Err(error) => return Finding::unknown(WHAT, answer::unseen(&error)),
     };
     // A cluster before 1.36 has no such kind, which reads as none.
     let holds = hold.list(&ours).await.map_or(0, |listed| listed.items.len());

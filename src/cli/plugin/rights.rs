@@ -11,8 +11,8 @@ use crate::cli::view::check::Finding;
 const NEEDED: [(&str, &str, &str, &str, &str); 7] = [
     ("list", "sluice.dev", "migrationruns", "", "get, status"),
     ("patch", "sluice.dev", "migrationruns", "", "retry, rollback"),
-    ("create", "sluice.dev", "migrationruns", "", "to release"),
-    ("create", "batch", "jobs", "", "to release: the gate asks it of a run's author"),
+    ("create", "sluice.dev", "migrationruns", "", "a release"),
+    ("create", "batch", "jobs", "", "a release: it is asked of a run's author"),
     ("get", "", "pods", "log", "logs"),
     ("list", "apps", "deployments", "", "gate"),
     ("list", "apps", "replicasets", "", "gate"),
@@ -20,16 +20,14 @@ const NEEDED: [(&str, &str, &str, &str, &str); 7] = [
 
 /// One finding a right. That one is missing is no fault of the cluster's.
 pub async fn of_the_caller(cluster: &Cluster) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = vec![Finding::unknown("your rights", format!("in namespace {}:", cluster.namespace))];
     for (verb, group, resource, subresource, needed_by) in NEEDED {
         let of = if subresource.is_empty() { resource.to_owned() } else { format!("{resource}/{subresource}") };
         let what = format!("may {verb} {of}");
         findings.push(match may(cluster, verb, group, resource, subresource).await {
-            Ok(true) => Finding::good(what, format!("in namespace {}", cluster.namespace)),
-            Ok(false) => {
-                Finding::doubtful(what, format!("no, in namespace {}: needed by {needed_by}", cluster.namespace))
-            }
-            Err(error) => Finding::unknown(what, answer::words("ask for rights", &cluster.namespace, &error)),
+            Ok(true) => Finding::good(what, "yes"),
+            Ok(false) => Finding::doubtful(what, format!("no: needed by {needed_by}")),
+            Err(error) => Finding::unknown(what, answer::unseen(&error)),
         });
     }
     findings
