@@ -4,6 +4,7 @@ mod counts;
 mod events;
 mod gated;
 mod malformed;
+mod merged;
 mod sweep;
 mod watches;
 
@@ -71,8 +72,8 @@ impl Error {
 pub struct Settings {
     /// The operator's own namespace, where its Leases are.
     pub namespace: String,
-    /// The only namespace that is watched; all where absent.
-    pub watch_namespace: Option<String>,
+    /// The namespaces that are watched; all where there is none.
+    pub watch_namespaces: Vec<String>,
     /// What enforces the gate.
     pub enforcement: Enforcement,
     /// Runs that are reconciled at the same time.
@@ -98,7 +99,7 @@ struct Operator {
 impl Operator {
     fn new(client: Client, caches: Caches, settings: Settings, wake: UnboundedSender<ObjectRef<GuardedRun>>) -> Self {
         let watermarks = Watermarks::default();
-        let (namespace, watch_namespace) = (settings.namespace.clone(), settings.watch_namespace.clone());
+        let (namespace, watch_namespaces) = (settings.namespace.clone(), settings.watch_namespaces.clone());
         Self {
             paces: Mutex::default(),
             observer: Observer {
@@ -106,7 +107,7 @@ impl Operator {
                 caches,
                 watermarks: watermarks.clone(),
                 namespace: namespace.clone(),
-                watch_namespace,
+                watch_namespaces,
                 enforcement: settings.enforcement,
             },
             applier: Applier { client, watermarks, namespace, leadership: settings.leadership.clone() },

@@ -83,7 +83,7 @@ async fn operate(args: ControllerArgs) -> Result<(), Failure> {
         health.set_ready(false);
         let settings = Settings {
             namespace: args.namespace.clone(),
-            watch_namespace: args.watch_namespace.clone(),
+            watch_namespaces: args.namespaces_to_watch(),
             concurrency: args.concurrency,
             enforcement: args.gate_enforcement,
             clock: Arc::new(SystemClock),

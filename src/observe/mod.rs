@@ -6,6 +6,7 @@ pub mod log;
 pub mod pod;
 mod queue;
 mod rollout;
+pub mod scope;
 pub mod serving;
 mod targets;
 mod upkeep;
@@ -75,8 +76,8 @@ pub struct Observer {
     pub watermarks: Watermarks,
     /// The operator's namespace, where the Leases are.
     pub namespace: String,
-    /// The only namespace that is watched; all where absent.
-    pub watch_namespace: Option<String>,
+    /// The namespaces that are watched; all where there is none.
+    pub watch_namespaces: Vec<String>,
     /// What enforces the gate.
     pub enforcement: Enforcement,
 }
@@ -138,22 +139,10 @@ impl Observer {
             return Ok(cached);
         }
         let params = ListParams::default().labels(&format!("{}={database}", labels::DATABASE));
-        let (jobs, pods) = (self.everywhere::<Job>(), self.everywhere::<Pod>());
-        let (jobs, pods) = futures::join!(jobs.list(&params), pods.list(&params));
+        let (jobs, pods) = futures::join!(self.everywhere::<Job>(&params), self.everywhere::<Pod>(&params));
         let jobs = jobs.map_err(|error| Error::ReadJob(Box::new(error), "of the database".to_owned()))?;
         let pods = pods.map_err(|error| Error::ReadPods(Box::new(error), "of the database".to_owned()))?;
-        Ok(rival(&shared(jobs.items), &shared(pods.items)))
-    }
-
-    /// All namespaces that are watched.
-    fn everywhere<K>(&self) -> Api<K>
-    where
-        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
-    {
-        match &self.watch_namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
-        }
+        Ok(rival(&shared(jobs), &shared(pods)))
     }
 
     /// The pod of the active attempt's migrate Job, where the Job is gone and the pod's container may still run.

@@ -55,7 +55,7 @@ async fn observe(job_status: Value, cached: Option<Value>, actual: Value) -> Con
         },
         watermarks: Watermarks::default(),
         namespace: "a".into(),
-        watch_namespace: None,
+        watch_namespaces: Vec::new(),
         enforcement: Default::default(),
     };
     let observed = observer.observe(&Arc::new(run), Timestamp::from_second(1000).unwrap()).await;
@@ -104,7 +104,7 @@ fn unneeded(jobs: impl IntoIterator<Item = Job>) -> Vec<String> {
         caches: Caches { runs: cache([]), jobs: cache(jobs), pods, leases, events, deployments: cache([]) },
         watermarks: Watermarks::default(),
         namespace: "a".into(),
-        watch_namespace: None,
+        watch_namespaces: Vec::new(),
         enforcement: Default::default(),
     };
     let observed = observer.blank(&Arc::new(run), Timestamp::UNIX_EPOCH);

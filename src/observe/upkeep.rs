@@ -64,10 +64,10 @@ impl Observer {
     /// When the API server does not answer.
     pub async fn kept(&self) -> Result<Vec<(String, Kept)>, Error> {
         let params = ListParams::default().labels(&format!("{},{}", labels::MANAGED_BY, labels::DEPLOYMENT));
-        let listed = self.everywhere::<ControllerRevision>().list_metadata(&params).await;
+        let listed = self.metadata_everywhere::<ControllerRevision>(&params).await;
         let listed = listed.map_err(|error| Error::ReadTarget(Box::new(error), "of what is kept".to_owned()))?;
         let mut all = Vec::new();
-        for kept in &listed.items {
+        for kept in &listed {
             let namespace = kept.namespace().unwrap_or_default();
             let Some(name) =
                 kept.annotations().get(labels::DEPLOYMENT).or_else(|| kept.labels().get(labels::DEPLOYMENT))
@@ -86,11 +86,11 @@ impl Observer {
     /// # Errors
     /// When the API server does not answer.
     pub async fn abandoned(&self) -> Result<Vec<(String, Abandoned)>, Error> {
-        let listed =
-            self.everywhere::<ReplicaSet>().list_metadata(&ListParams::default().labels(labels::CUSTODY)).await;
+        let params = ListParams::default().labels(labels::CUSTODY);
+        let listed = self.metadata_everywhere::<ReplicaSet>(&params).await;
         let listed = listed.map_err(|error| Error::ReadTarget(Box::new(error), "in custody".to_owned()))?;
         let mut all = Vec::new();
-        for set in &listed.items {
+        for set in &listed {
             let namespace = set.namespace().unwrap_or_default();
             let owner = set.owner_references().first().map(|owner| owner.name.clone());
             let Some(name) = owner.or_else(|| set.labels().get(labels::CUSTODY).cloned()) else { continue };

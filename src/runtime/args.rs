@@ -1,7 +1,8 @@
 //! The arguments of `sluice controller`, each also an environment variable where a chart sets it.
 
-use std::{fs, net::SocketAddr, process, time::Duration};
+use std::{collections::BTreeSet, fs, net::SocketAddr, process, time::Duration};
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::api::status::Enforcement;
@@ -32,9 +33,9 @@ pub struct ControllerArgs {
     #[arg(long, env = "SLUICE_LOG", default_value = "info", value_name = "DIRECTIVES")]
     pub log_level: String,
 
-    /// The one namespace to watch [default: all]
-    #[arg(long, env = "SLUICE_WATCH_NAMESPACE", value_name = "NAME")]
-    pub watch_namespace: Option<String>,
+    /// A namespace to watch, once for each [default: all]
+    #[arg(long, env = "SLUICE_WATCH_NAMESPACE", value_name = "NAME", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub watch_namespace: Vec<String>,
 
     /// Runs reconciled at the same time
     #[arg(long, env = "SLUICE_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
@@ -59,6 +60,15 @@ pub struct ControllerArgs {
     /// Seconds to finish what is in flight after SIGTERM; keep it below the pod's terminationGracePeriodSeconds
     #[arg(long, env = "SLUICE_SHUTDOWN_GRACE", default_value = "25", value_parser = seconds::<0>, value_name = "SECONDS")]
     pub shutdown_grace: Duration,
+}
+
+impl ControllerArgs {
+    /// The namespaces to watch, each once; none means all.
+    #[must_use]
+    pub fn namespaces_to_watch(&self) -> Vec<String> {
+        let each: BTreeSet<&String> = self.watch_namespace.iter().collect();
+        each.into_iter().cloned().collect()
+    }
 }
 
 /// The gate's webhook; none without an address.
@@ -146,15 +156,21 @@ mod tests {
         assert_eq!(args.lease_duration, Duration::from_secs(15));
         assert_eq!(args.shutdown_grace, Duration::from_secs(25));
         assert_eq!(args.log_format, LogFormat::Text);
-        assert_eq!(args.watch_namespace, None);
+        assert!(args.namespaces_to_watch().is_empty());
         assert!(!args.namespace.is_empty());
         assert!(!args.identity.is_empty());
     }
 
     #[test]
-    fn one_namespace_may_be_watched() {
-        assert_eq!(parse(&["--watch-namespace", "a"]).unwrap().watch_namespace.as_deref(), Some("a"));
-        assert!(parse(&["--watch-namespace", "a", "--watch-namespace", "b"]).is_err());
+    fn some_namespaces_may_be_watched_each_once() {
+        let watched = |args: &[&str]| parse(args).unwrap().namespaces_to_watch();
+        assert_eq!(watched(&["--watch-namespace", "a"]), ["a"]);
+        assert_eq!(
+            watched(&["--watch-namespace", "b", "--watch-namespace", "a", "--watch-namespace", "b"]),
+            ["a", "b"]
+        );
+        assert_eq!(watched(&["--watch-namespace", "a,b"]), ["a", "b"]);
+        assert!(parse(&["--watch-namespace", ""]).is_err(), "no namespace is not all of them");
     }
 
     #[test]

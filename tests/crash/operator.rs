@@ -46,7 +46,7 @@ impl Operator {
         };
         let mut settings = Settings {
             namespace: namespace.to_owned(),
-            watch_namespace: Some(namespace.to_owned()),
+            watch_namespaces: vec![namespace.to_owned()],
             concurrency: 4,
             enforcement: Default::default(),
             clock: Arc::new(SystemClock),
