@@ -3,6 +3,7 @@
 mod counts;
 mod events;
 mod gated;
+mod gauges;
 mod malformed;
 mod merged;
 mod sweep;
@@ -125,7 +126,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let (streams, caches) = watch(&client, &settings);
-    counts::count_runs(&settings.metrics, caches.runs.clone());
+    gauges::measure(&settings.metrics, &caches, settings.clock.clone());
     let (wake, peers) = futures::channel::mpsc::unbounded();
     let (changed, of_gated) = futures::channel::mpsc::unbounded();
     let shutdown = shutdown.shared();

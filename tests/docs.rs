@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use regex::Regex;
 use serde_json::Value;
@@ -15,7 +14,8 @@ use sluice::api::MigrationRun;
 use sluice::api::status::Failure;
 use sluice::classify::{Class, REASONS, Reason, explained};
 use sluice::decide::failure::retried;
-use sluice::runtime::metrics::{Metrics, RunCount};
+
+mod exposed;
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -294,31 +294,13 @@ fn the_runs_in_the_documents_are_read_whole() {
 
 #[test]
 fn every_metric_is_described_and_no_other() {
-    let metrics = Metrics::new();
-    metrics.attempt_ended("clean", "none", "none");
-    metrics.step_ended("migrate", Duration::ZERO);
-    metrics.reconcile_failed("Stale");
-    metrics.api_write("create", "Job");
-    metrics.retry_scheduled("Connectivity");
-    metrics.count_runs_with(|| vec![RunCount { state: "clean", class: "none", count: 1 }]);
-    let exposed = metrics.encode().unwrap();
+    let exposed = exposed::text();
     let registering = regex(r#"(?:register|register_with_unit|encode_descriptor)\(\s*(")"#);
     let registered = found(&registering, &source("src/runtime/metrics.rs")).len();
     assert_eq!(exposed.matches("# TYPE ").count(), registered, "give the new metric a value here, so that it shows");
 
-    let (label, first, name, all) =
-        (regex(r#"(\w+)=""#), regex("`([^`]+)`"), regex(r"\b(sluice_[a-z_]+[a-z])\b"), regex("`([a-z_]+)`"));
-    let family = |name: &str| {
-        let ends = ["_bucket", "_sum", "_count"];
-        ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
-    };
-    let mut has = BTreeMap::<String, BTreeSet<String>>::new();
-    for line in exposed.lines().filter(|line| !line.starts_with('#')) {
-        let sample = line.split(' ').next().unwrap();
-        let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
-        let labels = found(&label, labels).into_iter().filter(|label| label != "le");
-        has.entry(family(name)).or_default().extend(labels);
-    }
+    let (first, name, all) = (regex("`([^`]+)`"), regex(r"\b(sluice_[a-z_]+[a-z])\b"), regex("`([a-z_]+)`"));
+    let has = exposed::families(&exposed);
     let page = Document::read(&Path::new(TOP).join("docs/metrics.md"));
     let rows = page.text.lines().filter(|line| line.starts_with("| `sluice_"));
     let described: BTreeMap<String, BTreeSet<String>> = rows
@@ -330,7 +312,10 @@ fn every_metric_is_described_and_no_other() {
     assert_eq!(described, has);
     each_document(|document| {
         let named = found(&name, &document.text).into_iter();
-        named.filter(|name| !has.contains_key(&family(name))).map(|name| format!("{name} is no metric")).collect()
+        named
+            .filter(|name| !has.contains_key(&exposed::family(name)))
+            .map(|name| format!("{name} is no metric"))
+            .collect()
     });
 }
 

@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-use kube::core::DeserializeGuard;
-use kube::runtime::reflector::Store;
-
 use crate::api::MigrationRunStatus;
 use crate::classify::Reason;
 use crate::decide::Fact;
-use crate::observe::caches::GuardedRun;
-use crate::runtime::metrics::{Metrics, RunCount};
-use crate::status;
+use crate::runtime::metrics::Metrics;
 
 /// Counts what is on record, once it is.
 pub fn count(metrics: &Metrics, facts: &[Fact], status: &MigrationRunStatus) {
@@ -46,7 +41,7 @@ fn step_ended(metrics: &Metrics, step: &'static str, ended: &crate::decide::obse
 }
 
 /// A class as a label of bounded choice.
-fn class_label(class: &str) -> &'static str {
+pub(super) fn class_label(class: &str) -> &'static str {
     use crate::classify::Class;
     const NAMES: [(Class, &str); 9] = [
         (Class::Connectivity, "Connectivity"),
@@ -68,32 +63,6 @@ fn reason_label(reason: Option<&str>) -> &'static str {
         None => "unknown",
         Some(reason) => Reason::find(reason).map_or("other", |entry| entry.name),
     }
-}
-
-/// Runs by state and class, counted at the scrape.
-pub fn count_runs(metrics: &Metrics, runs: Store<GuardedRun>) {
-    metrics.count_runs_with(move || {
-        let mut counts = std::collections::BTreeMap::<(&'static str, &'static str), u64>::new();
-        for run in runs.state() {
-            let DeserializeGuard(Ok(run)) = run.as_ref() else {
-                *counts.entry(("malformed", "Config")).or_default() += 1;
-                continue;
-            };
-            let status = run.status.clone().unwrap_or_default();
-            let state = match status::situation::of(&status, run.spec.suspended()) {
-                status::situation::Situation::Working => "working",
-                status::situation::Situation::Suspended => "suspended",
-                status::situation::Situation::Stalled => "stalled",
-                status::situation::Situation::Opening => "opening",
-                status::situation::Situation::Clean => "clean",
-                status::situation::Situation::RollingBack => "rolling-back",
-                status::situation::Situation::RolledBack => "rolled-back",
-            };
-            let class = status.failure.as_ref().map_or("none", |failure| class_label(&failure.class));
-            *counts.entry((state, class)).or_default() += 1;
-        }
-        Iterator::map(counts.into_iter(), |((state, class), count)| RunCount { state, class, count }).collect()
-    });
 }
 
 #[cfg(test)]

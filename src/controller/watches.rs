@@ -53,7 +53,7 @@ pub fn watch(client: &Client, settings: &Settings) -> (Streams, Caches) {
     let (deployments_store, deployments) = served.cached::<Deployment>(gated, caches::trim_deployment);
     let held = watcher::Config::default().labels(labels::CUSTODY);
     // What is decided by them is read anew; the watch only tells when to.
-    let (_, custody) = served.cached::<ReplicaSet>(held, caches::trim_replica_set);
+    let (custody_store, custody) = served.cached::<ReplicaSet>(held, caches::trim_replica_set);
     let caches = Caches {
         runs: runs_store,
         jobs: jobs_store,
@@ -61,6 +61,7 @@ pub fn watch(client: &Client, settings: &Settings) -> (Streams, Caches) {
         leases: leases_store,
         events: events_store,
         deployments: deployments_store,
+        custody: custody_store,
     };
     (Streams { runs, jobs, pods, leases, events, deployments, custody }, caches)
 }

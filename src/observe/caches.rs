@@ -35,14 +35,16 @@ pub struct Caches {
     pub events: Store<Event>,
     /// Deployments with the gate's label.
     pub deployments: Store<Deployment>,
+    /// ReplicaSets in custody, by which nothing is decided: they are counted.
+    pub custody: Store<ReplicaSet>,
 }
 
 impl Caches {
-    /// Resolves when all that a run is judged by is here, which is every cache but that of the runs; with false, when the
-    /// watches have ended before. To be called once: a cache wakes only one of those who wait for it.
+    /// Resolves when all that a run is judged by is here, which is every cache but that of the runs and of custody; with false,
+    /// when the watches have ended before. To be called once: a cache wakes only one of those who wait for it.
     pub fn filled(&self) -> Shared<BoxFuture<'static, bool>> {
         // By name, so that a cache that is added does not compile until it is waited for.
-        let Self { runs: _, jobs, pods, leases, events, deployments } = self.clone();
+        let Self { runs: _, custody: _, jobs, pods, leases, events, deployments } = self.clone();
         let filled = async move {
             let (jobs, pods) = (jobs.wait_until_ready(), pods.wait_until_ready());
             let (leases, events) = (leases.wait_until_ready(), events.wait_until_ready());
@@ -138,11 +140,13 @@ pub fn trim_deployment(deployment: &mut Deployment) {
     };
 }
 
-/// Takes from a ReplicaSet all but whose it is: what is decided by one is read from the API server.
+/// Takes from a ReplicaSet all but whose it is and since when: what is decided by one is read from the API server.
 pub fn trim_replica_set(set: &mut ReplicaSet) {
     set.spec = None;
     set.status = None;
-    set.metadata.annotations = None;
+    if let Some(annotations) = &mut set.metadata.annotations {
+        annotations.retain(|key, _| key == labels::CUSTODY_SINCE);
+    }
 }
 
 /// Takes from a pod what no decision reads: what it was asked to be, and other people's labels.

@@ -52,6 +52,7 @@ async fn observe(job_status: Value, cached: Option<Value>, actual: Value) -> Con
             leases: cache([]),
             events: cache([]),
             deployments: cache([]),
+            custody: cache([]),
         },
         watermarks: Watermarks::default(),
         namespace: "a".into(),
@@ -101,7 +102,15 @@ fn unneeded(jobs: impl IntoIterator<Item = Job>) -> Vec<String> {
     let (pods, leases, events) = (cache([]), cache([]), cache([]));
     let observer = Observer {
         client: Client::new(service, "a"),
-        caches: Caches { runs: cache([]), jobs: cache(jobs), pods, leases, events, deployments: cache([]) },
+        caches: Caches {
+            runs: cache([]),
+            jobs: cache(jobs),
+            pods,
+            leases,
+            events,
+            deployments: cache([]),
+            custody: cache([]),
+        },
         watermarks: Watermarks::default(),
         namespace: "a".into(),
         watch_namespaces: Vec::new(),

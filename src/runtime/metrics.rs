@@ -42,6 +42,28 @@ pub struct RunCount {
     pub count: u64,
 }
 
+/// What is known of the gate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GateCounts {
+    /// Gated Deployments.
+    pub deployments: Vec<GatedCount>,
+    /// For how long the Deployment that is held for longest has been.
+    pub longest_hold: Duration,
+    /// For how long the rollback that is under way for longest has been.
+    pub longest_custody: Duration,
+}
+
+/// How many gated Deployments are in a state, and how they serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatedCount {
+    /// Open or held.
+    pub state: &'static str,
+    /// How they serve.
+    pub serving: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
 /// The operator's metrics; clones share them.
 #[derive(Clone)]
 pub struct Metrics {
@@ -136,6 +158,11 @@ impl Metrics {
         let _ = self.gauges.runs.set(Box::new(count));
     }
 
+    /// Says how to count what is gated, at each scrape. The first caller stays.
+    pub fn count_gated_with(&self, count: impl Fn() -> GateCounts + Send + Sync + 'static) {
+        let _ = self.gauges.gate.set(Box::new(count));
+    }
+
     /// Says how to know whether this replica leads, at each scrape. The first caller stays.
     pub fn leader_is_known_by(&self, leads: impl Fn() -> bool + Send + Sync + 'static) {
         let _ = self.gauges.leads.set(Box::new(leads));
@@ -170,6 +197,7 @@ type Provider<T> = OnceLock<Box<dyn Fn() -> T + Send + Sync>>;
 #[derive(Default)]
 struct Gauges {
     runs: Provider<Vec<RunCount>>,
+    gate: Provider<GateCounts>,
     leads: Provider<bool>,
 }
 
@@ -192,8 +220,24 @@ impl Collector for Gauges {
             let labels = [("state", state), ("class", class)];
             ConstGauge::new(count).encode(runs.encode_family(&labels)?)?;
         }
-        Ok(())
+        self.gate.get().map_or(Ok(()), |count| encode_gate(&count(), &mut encoder))
     }
+}
+
+fn encode_gate(seen: &GateCounts, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "Deployments with the gate's label, and how they serve";
+    let mut gated = encoder.encode_descriptor("gated_deployments", help, None, MetricType::Gauge)?;
+    for GatedCount { state, serving, count } in &seen.deployments {
+        let labels = [("state", *state), ("serving", *serving)];
+        ConstGauge::new(*count).encode(gated.encode_family(&labels)?)?;
+    }
+    let seconds = Some(&Unit::Seconds);
+    let help = "How long the Deployment that is held for longest has been, 0 where none is";
+    let hold = encoder.encode_descriptor("longest_hold", help, seconds, MetricType::Gauge)?;
+    ConstGauge::new(seen.longest_hold.as_secs_f64()).encode(hold)?;
+    let help = "How long the rollback that is under way for longest has been, 0 where none is";
+    let custody = encoder.encode_descriptor("longest_custody", help, seconds, MetricType::Gauge)?;
+    ConstGauge::new(seen.longest_custody.as_secs_f64()).encode(custody)
 }
 
 #[derive(Clone)]
@@ -282,5 +326,14 @@ mod tests {
         let text = metrics.encode().unwrap();
         has(&text, "sluice_leader 0");
         has(&text, r#"sluice_runs{state="Stalled",class="DataConflict"} 3"#);
+        assert!(!text.contains("sluice_longest"), "a replica that does not lead knows nothing of the gate");
+        let (longest_hold, longest_custody) = (Duration::from_millis(1500), Duration::ZERO);
+        let deployments = vec![GatedCount { state: "held", serving: "full", count: 2 }];
+        let seen = GateCounts { deployments, longest_hold, longest_custody };
+        metrics.count_gated_with(move || seen.clone());
+        let text = metrics.encode().unwrap();
+        has(&text, r#"sluice_gated_deployments{state="held",serving="full"} 2"#);
+        has(&text, "sluice_longest_hold_seconds 1.5");
+        has(&text, "sluice_longest_custody_seconds 0.0");
     }
 }
