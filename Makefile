@@ -29,7 +29,7 @@ lint: ## Formatting and clippy, warnings as errors
 	cargo clippy --locked --all-targets --features cluster -- -D warnings
 
 test-unit: ## The tests that need no cluster
-	cargo test --locked --features cluster --lib --bins --test walls --test rbac --test classify --test fixtures --test adversarial --test fuzz --test command --test docs --test model
+	cargo test --locked --features cluster --lib --bins --test walls --test rbac --test chart --test classify --test fixtures --test adversarial --test fuzz --test command --test docs --test model
 
 test-api: ## The tests that need an API server but no node; KUBERNETES_VERSION says of which release
 	@tests/api/all
@@ -37,7 +37,7 @@ test-api: ## The tests that need an API server but no node; KUBERNETES_VERSION s
 generate: ## Print the CRDs again, then what follows from them and the tables of the documents
 	cargo run --locked --quiet -- crds > crds/.new && mv crds/.new crds/migrationruns.sluice.dev.yaml
 	HELM=$(HELM) charts/render
-	WRITE_DOCS=1 cargo test --quiet --locked --features cluster --test docs
+	WRITE_DOCS=1 cargo test --quiet --locked --features cluster --test docs --test chart
 	WRITE_DOCS=1 cargo test --quiet --locked --features cluster --test fixtures the_document
 
 fixtures: ## Run the real migration tools through every failure and record what they print (root)

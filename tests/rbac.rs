@@ -73,8 +73,12 @@ fn needed() -> Granted {
         .collect()
 }
 
-fn granted() -> Granted {
-    let manifests = include_str!("../deploy/install.yaml");
+/// For the whole cluster, and for one namespace.
+const MANIFESTS: [&str; 2] =
+    [include_str!("../deploy/install.yaml"), include_str!("../deploy/namespaced/install.yaml")];
+
+/// What the operator is granted by `manifests`.
+fn granted(manifests: &str) -> Granted {
     let words = |rule: &Value, field: &str| -> Vec<String> {
         rule[field].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
     };
@@ -101,19 +105,28 @@ fn granted() -> Granted {
 
 #[test]
 fn the_chart_grants_what_is_needed_and_no_more() {
-    let (needed, granted) = (needed(), granted());
-    assert_eq!(
-        needed.difference(&granted).collect::<Vec<_>>(),
-        Vec::<&_>::new(),
-        "missing in charts/sluice/templates/_rules.tpl"
-    );
-    assert_eq!(granted.difference(&needed).collect::<Vec<_>>(), Vec::<&_>::new(), "granted but not needed");
+    for manifests in MANIFESTS {
+        let (needed, granted) = (needed(), granted(manifests));
+        assert_eq!(
+            needed.difference(&granted).collect::<Vec<_>>(),
+            Vec::<&_>::new(),
+            "missing in charts/sluice/templates/_rules.tpl"
+        );
+        assert_eq!(granted.difference(&needed).collect::<Vec<_>>(), Vec::<&_>::new(), "granted but not needed");
+    }
+}
+
+#[test]
+fn for_a_namespace_nothing_is_granted_beyond_it() {
+    let [cluster, namespace] = MANIFESTS;
+    assert!(cluster.contains("\nkind: ClusterRoleBinding\n") && !namespace.contains("kind: Cluster"));
+    assert!(namespace.split("\n---\n").skip(1).all(|object| object.contains("\n  namespace: ")));
 }
 
 #[test]
 fn no_secret_and_no_wildcard() {
-    assert!(
-        granted().iter().all(|(group, resource, verb)| ![group, resource, verb].iter().any(|word| word.contains('*')))
-    );
-    assert!(!granted().iter().any(|(_, resource, _)| resource.contains("secret")));
+    for granted in MANIFESTS.map(granted) {
+        let mut words = granted.iter().flat_map(|(group, resource, verb)| [group, resource, verb]);
+        assert!(words.all(|word| !word.contains('*') && !word.contains("secret")));
+    }
 }

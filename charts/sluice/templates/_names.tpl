@@ -40,3 +40,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{ toYaml . }}
 {{- end }}
 {{- end }}
+
+{{/* Not empty where the objects of the whole cluster may be written. */}}
+{{- define "sluice.clusterwide" -}}
+{{- if eq .Values.scope "Cluster" }}true{{ end }}
+{{- end }}
+
+{{/* Not empty where there are admission policies. */}}
+{{- define "sluice.policies" -}}
+{{- if and .Values.policies.enabled (include "sluice.clusterwide" .) }}true{{ end }}
+{{- end }}
+
+{{/* The namespaces that are served, as a list in JSON; an empty one means all. */}}
+{{- define "sluice.served" -}}
+{{- $own := include "sluice.clusterwide" . | empty | ternary (list .Release.Namespace) list }}
+{{- .Values.watchNamespaces | default $own | toJson }}
+{{- end }}

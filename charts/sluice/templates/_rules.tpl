@@ -1,6 +1,6 @@
 {{/*
-All that the operator may do, in this one file. Each rule belongs to an effect or a watch of the operator, and a test
-holds both equal. There is no wildcard and nothing on Secrets: Jobs read the database's URL, the operator never does.
+All that the operator may do, in this one file, and what people may. Each of the operator's rules belongs to an effect or a watch
+of it, and a test holds both equal. There is no wildcard and nothing on Secrets: Jobs read the database's URL, the operator never does.
 */}}
 
 {{/* In every namespace that is served. */}}
@@ -52,4 +52,18 @@ holds both equal. There is no wildcard and nothing on Secrets: Jobs read the dat
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, list, watch, create, update, delete]
+{{- end }}
+
+{{/* For people who look. */}}
+{{- define "sluice.rules.view" -}}
+- apiGroups: [sluice.dev]
+  resources: [migrationruns, migrationruns/status]
+  verbs: [get, list, watch]
+{{- end }}
+
+{{/* For people who migrate, beside what they see. */}}
+{{- define "sluice.rules.edit" -}}
+- apiGroups: [sluice.dev]
+  resources: [migrationruns]
+  verbs: [create, update, patch, delete, deletecollection]
 {{- end }}

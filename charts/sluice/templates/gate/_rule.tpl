@@ -9,7 +9,7 @@ The rule of the gate in CEL. src/gate says the same in Rust, and tests/gate hold
 {{- $asked := .Capabilities.APIVersions.Has "v1/Pod" }}
 {{- $offered := or (.Capabilities.APIVersions.Has $kind) (and (not $asked) (semverCompare ">=1.36.0-0" .Capabilities.KubeVersion.Version)) }}
 {{- if ne .Values.gate.enforcement "Auto" }}{{ .Values.gate.enforcement }}
-{{- else if not .Values.policies.enabled }}Reactive
+{{- else if not (include "sluice.policies" .) }}Reactive
 {{- else if $offered }}AdmissionPolicy
 {{- /* The webhook's configuration belongs to the whole cluster: an operator of one namespace gets it only when asked for. */}}
 {{- else if .Values.watchNamespaces }}Reactive
