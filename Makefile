@@ -29,7 +29,7 @@ lint: ## Formatting and clippy, warnings as errors
 	cargo clippy --locked --all-targets --features cluster -- -D warnings
 
 test-unit: ## The tests that need no cluster
-	cargo test --locked --features cluster --lib --bins --test walls --test rbac --test chart --test classify --test fixtures --test adversarial --test fuzz --test command --test docs --test model
+	cargo test --locked --features cluster --lib --bins --test walls --test rbac --test chart --test monitoring --test classify --test fixtures --test adversarial --test fuzz --test command --test docs --test model
 
 test-api: ## The tests that need an API server but no node; KUBERNETES_VERSION says of which release
 	@tests/api/all

@@ -1,13 +1,19 @@
 # Included by the Makefile. HELM names the binary, version 3 or 4; tests/cluster builds one.
 HELM ?= helm
 
-.PHONY: generate-chart check-chart test-chart test-policies
+# Of Prometheus; Debian has it in the package prometheus.
+PROMTOOL ?= promtool
 
-generate-chart: ## Copy the CRDs into the chart and render deploy/install.yaml
+.PHONY: generate-chart check-chart check-alerts test-chart test-policies
+
+generate-chart: ## Copy the CRDs into the chart and render what is in deploy
 	HELM=$(HELM) charts/render
 
 check-chart: ## Lint and render the chart with many values; no cluster
 	HELM=$(HELM) tests/chart/render
+
+check-alerts: ## Play the alerts through time with promtool; no cluster
+	PROMTOOL=$(PROMTOOL) tests/alerts/run
 
 test-chart: ## Install, upgrade and uninstall the chart on the cluster of KUBECONFIG
 	HELM=$(HELM) tests/chart/install
