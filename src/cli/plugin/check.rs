@@ -2,7 +2,6 @@
 
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, ResourceExt};
 
@@ -55,7 +54,8 @@ async fn server(cluster: &Cluster) -> Result<Finding, Failure> {
 
 async fn definition(cluster: &Cluster) -> Finding {
     const WHAT: &str = "definition of MigrationRun";
-    let api: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
+    let kind = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    let api: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &ApiResource::from_gvk(&kind));
     let served = match api.get("migrationruns.sluice.dev").await {
         Ok(served) => served,
         Err(kube::Error::Api(status)) if status.code == 404 => {
