@@ -101,7 +101,7 @@ fn by_text(run: &Run, table: &ToolTable, step: Step) -> Verdict {
         return Verdict::of(Outcome::Succeeded, Confidence::Medium);
     }
     if let Some(cause) = &run.cause {
-        let sure = if cause.weight >= Weight::Words { Confidence::Medium } else { Confidence::Low };
+        let sure = if cause.weight >= Weight::Guess { Confidence::Medium } else { Confidence::Low };
         let verdict = failure(run, table, cause.reason.clone(), sure);
         // A text without an ending may be cut: that a log is missing from it proves nothing.
         return if verdict.reason == Some(Reason::FAILED_WITHOUT_LOG) { recorded(verdict) } else { verdict };

@@ -232,6 +232,10 @@ impl Engine {
             return false;
         }
         let (state, code) = (hit.group("state"), hit.group("code"));
+        if state.is_some() && code.is_some() {
+            // Only MySQL and MariaDB tell both in one breath.
+            self.run.dialect.get_or_insert(codes::Dialect::MySql);
+        }
         let mut told = false;
         if let Some(code) = code {
             told |= self.one_code(at, code);
@@ -250,7 +254,7 @@ impl Engine {
         let named = code.bytes().any(|b| b.is_ascii_lowercase());
         let code = if named { codes::names::state(code).unwrap_or(code) } else { code };
         let known = codes::read(code, self.run.dialect);
-        let vague = |loose: &String| loose.len() < 3;
+        let vague = |loose: &String| loose.len() < 3 || codes::sqlstate::broad(loose).is_some();
         if self.run.loose_code.as_ref().is_none_or(vague) && !is_silent(known.as_ref()) {
             self.run.loose_code = Some(code.to_owned());
         }
@@ -260,7 +264,11 @@ impl Engine {
         }
         match meaning {
             Meaning::Cause(reason) => {
-                let weight = if weight == codes::Width::Exact { Weight::Code } else { Weight::BroadCode };
+                let weight = match weight {
+                    codes::Width::Exact => Weight::Code,
+                    codes::Width::Guessed => Weight::Guess,
+                    codes::Width::Broad => Weight::BroadCode,
+                };
                 self.cause(at, weight, &reason, || Some(code));
                 true
             }

@@ -1,14 +1,16 @@
 //! What one run of the tool has said, and which of its accounts of the cause is the best.
 
-use super::codes::Dialect;
+use super::codes::{Dialect, sqlstate};
 use super::reason::Reason;
 
-/// How much a signal weighs: the tool's detail, its heading, a code, words, a family's code, hints, nothing but "failed".
+/// How much a signal weighs: the tool's detail, its heading, a code, words, a bare number of no known database, a family's code,
+/// hints, nothing but "failed".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Weight {
     Vague,
     Hint,
     BroadCode,
+    Guess,
     Words,
     Code,
     Heading,
@@ -229,7 +231,7 @@ impl Run {
     pub fn lacks_code(&self, reason: Option<&Reason>) -> bool {
         self.cause.as_ref().is_some_and(|known| {
             reason.is_none_or(|reason| known.reason == *reason)
-                && known.code.as_deref().is_none_or(|code| code.starts_with("ER_"))
+                && known.code.as_deref().is_none_or(|code| code.starts_with("ER_") || sqlstate::broad(code).is_some())
         })
     }
 
@@ -246,7 +248,9 @@ impl Run {
             self.earlier.get_or_insert_with(|| reason.clone());
         }
         if self.is_better(at, weight, echoes_first) {
-            let (framed, code) = (self.account.is_some(), code().map(str::to_owned));
+            // The same told again, in better words, may leave the code out.
+            let told = self.cause.take().filter(|known| known.reason == *reason).and_then(|known| known.code);
+            let (framed, code) = (self.account.is_some(), code().map(str::to_owned).or(told));
             self.cause = Some(Signal { framed, weight, reason: reason.clone(), code, at });
         } else if self.lacks_code(Some(reason))
             && let Some(known) = &mut self.cause
@@ -263,7 +267,7 @@ fn is_consequence(run: &Run, before: &Run) -> bool {
         .as_ref()
         .is_some_and(|cause| cause.reason == Reason::FAILED_MIGRATION_RECORDED || cause.reason == Reason::DIRTY_STATE);
     let explained = before.cause.as_ref().is_some_and(|cause| {
-        cause.weight >= Weight::Words && cause.reason != Reason::FAILED_MIGRATION_RECORDED && before.in_migration()
+        cause.weight >= Weight::Guess && cause.reason != Reason::FAILED_MIGRATION_RECORDED && before.in_migration()
     });
     recorded && explained && before.blamed.is_some() && run.blamed == before.blamed
 }

@@ -58,6 +58,8 @@ pub fn guess(value: i32) -> Option<(Dialect, Meaning)> {
 pub enum Width {
     /// One cause.
     Exact,
+    /// One cause, if the number is of the database that it looks like: no line has named one.
+    Guessed,
     /// A family.
     Broad,
 }
@@ -66,6 +68,7 @@ pub enum Width {
 pub fn read(code: &str, dialect: Option<Dialect>) -> Option<(Width, Meaning)> {
     let width = if sqlite::is_family(code) { Width::Broad } else { Width::Exact };
     let exact = |meaning| (width, meaning);
+    let guessed = |meaning| (if width == Width::Exact { Width::Guessed } else { width }, meaning);
     if let Ok(value) = code.parse::<i32>() {
         if sqlstate::is_shaped(code) {
             return sqlstate::broad(code)
@@ -73,10 +76,9 @@ pub fn read(code: &str, dialect: Option<Dialect>) -> Option<(Width, Meaning)> {
                 .or_else(|| sqlstate::lookup(code).map(exact));
         }
         return match dialect {
-            Some(dialect) => number(dialect, value),
-            None => guess(value).map(|(_, meaning)| meaning),
-        }
-        .map(exact);
+            Some(dialect) => number(dialect, value).map(exact),
+            None => guess(value).map(|(_, meaning)| guessed(meaning)),
+        };
     }
     if let Some(meaning) = sqlstate::broad(code) {
         return Some((Width::Broad, meaning));

@@ -7,14 +7,14 @@ use crate::classify::reason::Reason;
 pub fn lookup(number: i32) -> Option<Meaning> {
     let reason = match number {
         // Connections.
-        -2 | -1 | 2 | 40 | 53 | 258 | 10060 | 10061 | 11001 | 17142 | 976 | 983 | 40613 | 40532 => Reason::UNREACHABLE,
+        -2 | -1 | 2 | 40 | 53 | 258 | 10060 | 10061 | 11001 | 17142 | 976 | 983 | 40613 => Reason::UNREACHABLE,
         64 | 121 | 233 | 10053 | 10054 | 40197 | 596 => Reason::CONNECTION_CLOSED,
         18401 | 922 | 921 | 904 | 40501 => Reason::STARTING_UP,
         5828 | 10928 | 10929 | 17809 | 49918..=49920 => Reason::TOO_MANY_CONNECTIONS,
         3906 | 3908 => Reason::READ_ONLY,
         701 | 1101 | 1105 | 9002 => Reason::DISK_FULL,
         // Rights.
-        18452 | 18456 | 18470 | 18486..=18488 => Reason::AUTHENTICATION_FAILED,
+        18452 | 18456 | 18470 | 18486..=18488 | 40532 | 40615 => Reason::AUTHENTICATION_FAILED,
         229 | 230 | 262 | 297 | 300 | 916 | 15151 | 15247 => Reason::INSUFFICIENT_PRIVILEGE,
         4060 | 911 | 945 => Reason::DATABASE_MISSING,
         // Rows.
@@ -23,7 +23,7 @@ pub fn lookup(number: i32) -> Option<Meaning> {
         515 | 4901 => Reason::NOT_NULL_VIOLATION,
         2628 | 8152 => Reason::VALUE_TOO_LONG,
         220 | 8115 | 242 | 8134 => Reason::VALUE_OUT_OF_RANGE,
-        241 | 245 | 8114 | 8169 | 206 | 257 | 529 => Reason::INVALID_CAST,
+        241 | 245 | 8114 | 8169 => Reason::INVALID_CAST,
         512 => Reason::UNIQUE_VIOLATION,
         50000..=59999 => Reason::CHECK_VIOLATION,
         // The script.

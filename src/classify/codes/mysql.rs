@@ -7,7 +7,7 @@ use crate::classify::reason::Reason;
 pub fn lookup(number: i32) -> Option<Meaning> {
     let reason = match number {
         // Connections.
-        2002 | 2003 | 1042 | 1130 => Reason::UNREACHABLE,
+        2002 | 2003 | 1042 => Reason::UNREACHABLE,
         2005 => Reason::DNS,
         2026 | 3159 => Reason::TLS,
         1040 | 1203 | 1226 | 1129 => Reason::TOO_MANY_CONNECTIONS,
@@ -18,7 +18,7 @@ pub fn lookup(number: i32) -> Option<Meaning> {
         1290 | 1792 | 1836 => Reason::READ_ONLY,
         3 | 1021 | 1030 | 1037 | 1038 | 1041 | 1114 => Reason::DISK_FULL,
         // Rights.
-        1045 | 1251 | 1698 | 1820 | 2054 | 2059 | 3118 | 1862 | 4151 => Reason::AUTHENTICATION_FAILED,
+        1045 | 1130 | 1251 | 1698 | 1820 | 2054 | 2059 | 3118 | 1862 | 4151 => Reason::AUTHENTICATION_FAILED,
         1044 | 1131..=1133 | 1142 | 1143 | 1227 | 1370 | 1396 | 1410 | 1419 | 1141 | 1147 | 1449 => {
             Reason::INSUFFICIENT_PRIVILEGE
         }

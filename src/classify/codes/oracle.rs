@@ -33,7 +33,9 @@ pub fn lookup(number: i32) -> Option<Meaning> {
         60 | 8177 => Reason::DEADLOCK,
         600 | 7445 | 1578 => Reason::SERVER_INTERNAL,
         6512 => return Some(Meaning::Consequence),
-        900..=2999 | 6500..=6599 | 14000..=14999 | 22000..=22999 => Reason::INCOMPATIBLE_OPERATION,
+        3106..=3199 => Reason::CONNECTION_CLOSED,
+        12150..=12699 => Reason::UNREACHABLE,
+        900..=2999 | 6500..=6599 | 14000..=14999 | 22000..=24999 | 30000..=40999 => Reason::INCOMPATIBLE_OPERATION,
         _ => return None,
     };
     Some(Meaning::Cause(reason))

@@ -23,10 +23,16 @@ pub static CODES: &[Rule] = &[
         r#"(?i)\bsqlstate["']?(?:\(E?|\[|: ?|=| |\s*=>\s*|":\s*)["']?(?<state>[0-9A-Z]{5})\b"#,
         Says::ByCode,
     ),
-    rule("sql state", r"(?i)\bsql state\s*:?\s*(?<state>[0-9A-Z]{5})\b", Says::ByCode),
+    rule("sql state", r"(?i)(?:\b|\\n)sql state\s*:?\s*(?<state>[0-9A-Z]{5})\b", Says::ByCode),
+    // What psql prints where it is told to be verbose, and go-pg always.
+    rule("ERROR:  ", r"\bERROR:  (?<state>(?:[0-9][0-9A-Z]|P0|XX|HV|F0)[0-9A-Z]{3}): ", Says::ByCode),
+    rule("FATAL:  ", r"\bFATAL:  (?<state>(?:[0-9][0-9A-Z]|P0|XX|HV|F0)[0-9A-Z]{3}): ", Says::ByCode),
+    rule("(Postgrex.Error)", r"\(Postgrex\.Error\) \w+ (?<state>[0-9A-Z]{5}) \(", Says::ByCode),
+    rule("ERROR #", r"\bERROR #(?<state>[0-9A-Z]{5}) ", Says::ByCode),
     rule("code: '", FIELD, Says::ByCode),
     rule("code: \"", FIELD, Says::ByCode),
     rule("code: \\\"", FIELD, Says::ByCode),
+    rule("code: Some(", r#"\bcode: Some\("(?<state>[0-9A-Z]{5})"\)"#, Says::ByCode),
     rule("code\":\"", FIELD, Says::ByCode),
     rule("code\": \"", FIELD, Says::ByCode),
     rule("code':'", FIELD, Says::ByCode),
@@ -42,11 +48,17 @@ pub static CODES: &[Rule] = &[
     rule("error code", r"(?i)\berror code\s*[:=]?\s*(?<code>-?\d{1,5})\b", Says::ByCode),
     rule("errno", r#"(?i)\berrno["']?[:=]? ?(?<code>[1-4]\d{3})\b"#, Says::ByCode),
     rule("Error (", r#"Error \((?<code>[1-4]\d{3}), ["']"#, Says::ByCode),
-    rule("Error: (", r#"Error: \((?<code>[1-4]\d{3}), ["']"#, Says::ByCode),
+    rule("Error: (", r#"Error: \((?<code>[1-4]\d{3}), ["'<]"#, Says::ByCode),
+    rule("Error) (", r#"Error\) \((?<code>[1-4]\d{3}), ["'<]"#, Says::ByCode),
+    rule("from database:", r"returned from database: (?<code>\d{4}) \((?<state>[0-9A-Z]{5})\): ", Says::ByCode),
     rule("ER_", r#"\b(?<code>ER_[A-Z_]{4,})\b"#, Says::ByCode),
     // SQL Server.
     rule("Error Number:", r"Error Number:(?<code>\d+)", Says::ByCode),
     rule("Msg ", r"\bMsg (?<code>\d+), Level \d+", Says::ByCode),
+    rule(") (SQL", r"\((?<code>[1-9]\d{1,4})\) \(SQL(?:Exec|Driver|Param|Prepare)", Says::ByCode),
+    rule("number: ", r"\bnumber: (?<code>\d{3,5}),(?:$| message)", Says::ByCode),
+    // Liquibase, of whatever driver.
+    rule("[Failed SQL: (", r"\[Failed SQL: \((?<code>[1-9]\d*)\)", Says::ByCode),
     // Oracle.
     rule("ORA-", r"\b(?<code>ORA-\d{5})", Says::ByCode),
     // SQLite.
