@@ -167,8 +167,8 @@ impl Tool {
         slot.get_or_init(|| RuleSet::new(&self.tables()))
     }
 
-    fn tables(self) -> [&'static [Rule]; 4] {
-        [self.table().rules, common::CODES, common::WORDS, common::SYSTEM]
+    fn tables(self) -> [&'static [Rule]; 5] {
+        [self.table().rules, common::CODES, common::WORDS, common::SCRIPT, common::SYSTEM]
     }
 
     /// The literals and patterns by which its logs are read, the common ones too: what other programs have to look for to be
