@@ -11,17 +11,25 @@ const PREFIXES: &str = concat!(
     r"^(?:",
     // Times, in the forms of Docker, Kubernetes, CI services and loggers.
     r"\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?\]?[ \t]*",
-    r"(?:std(?:out|err) [FP] )?",
+    r"(?:std(?:out|err) [FP] |[0-9]{2}[OE]\+? )?",
+    // The process behind the time, as Heroku, Fly and the journal name it; a SQLSTATE in brackets is in capitals.
+    r"(?:(?:[A-Za-z0-9_.-]+ )?[a-z][A-Za-z0-9_.-]*\[[A-Za-z0-9_.-]+\](?:: | [a-z]{3} \[[a-z]+\] ?))?",
+    r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-9][0-9] [0-9:]{8} [A-Za-z0-9_.-]+ [A-Za-z0-9_./-]+\[[0-9]+\]: ",
+    r"|[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3} ",
+    // `gh run view --log`: the job, the step and the time.
+    r"|[^\t]{1,80}\t[^\t]{1,80}\t[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z ",
     r"|[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)? ",
     r"|\[?[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?: (?:INF|WRN|ERR|DBG))? ?\] ",
-    // docker compose, BuildKit, `kubectl logs --prefix`, deploy scripts.
-    r"|[A-Za-z][A-Za-z0-9_.-]*[ \t]*\|(?: |$)",
+    // docker compose, pm2, Terraform, BuildKit, `kubectl logs --prefix`, deploy scripts.
+    r"|(?:[0-9]+\|)?[A-Za-z][A-Za-z0-9_.-]*[ \t]*\|(?: |$)",
+    r#"|[a-z][A-Za-z0-9_.\[\]"-]* \((?:local|remote)-exec\): "#,
     r"|#[0-9]+ (?:[0-9]+\.[0-9]+ )?",
     r"|[0-9]+\.[0-9]{2,3} ",
     r"|\[pod/[^\]]+\] ",
     r"|(?:err|out|stderr|stdout): ",
     r"|##\[(?:error|warning|debug)\]",
-    // Maven, Gradle and plain loggers.
+    // concurrently, Maven, Gradle and plain loggers.
+    r"|\[(?:[0-9]{1,3}|[a-z][a-z0-9_:.-]*)\] ",
     r"|\[(?:ERROR|INFO|WARNING|WARN|DEBUG)\] ",
     // Spring Boot and its like, and Rust's tracing. What a program calls an error keeps its mark.
     r"|(?:TRACE|DEBUG|INFO|WARN) +[0-9]+ --- (?:\[[^\]]*\] *)+\S+ +: ",
@@ -55,20 +63,22 @@ fn carried(line: &str) -> &str {
     rest.trim_end()
 }
 
-/// Whether a prefix is possible at all: a time, a bracket, or a name before ` | ` or ` : `.
+/// Whether a prefix is possible at all: a time, a bracket, a month, or a name before ` | `, a tab or ` : `.
 fn may_be_carried(line: &str) -> bool {
     match line.as_bytes() {
         [b'0'..=b'9' | b'[' | b'#', ..] | [b'e', b'r', b'r', ..] | [b'o', b'u', b't', ..] | [b's', b't', b'd', ..] => {
             true
         }
         [b'T' | b'D' | b'I' | b'W', b'A'..=b'Z', b'A'..=b'Z', ..] => true,
-        bytes => memchr::memchr_iter(b'|', bytes).next().is_some_and(|at| at < 80) || has_colon(bytes),
+        [b'A'..=b'S', b'a'..=b'u', b'b'..=b'y', b' ', ..] => true,
+        bytes => memchr::memchr2(b'|', b'\t', bytes).is_some_and(|at| at < 80) || has_colon(bytes),
     }
 }
 
-/// Whether ` : ` stands in the line.
+/// Whether ` : ` stands in the line, or Terraform's `): `.
 fn has_colon(line: &[u8]) -> bool {
-    memchr::memchr_iter(b':', line).any(|at| at > 0 && line.get(at - 1..at + 2) == Some(b" : "))
+    let before = |at: usize| line.get(at.wrapping_sub(1)..at + 2);
+    memchr::memchr_iter(b':', line).any(|at| matches!(before(at), Some(b" : " | b"): ")))
 }
 
 /// The text without colours and control characters; tabs stay.
@@ -161,6 +171,19 @@ mod tests {
             ("node.exe : Error: P1001", "Error: P1001"),
             ("2026-02-20T11:04:50.907Z  INFO 1 --- [           main] o.f.core.DbMigrate : Schema", "Schema"),
             ("2026-02-20T11:04:50.907123Z  INFO sea_orm_migration::migrator: Applying", "Applying"),
+            ("2026-02-20T11:04:50.907123+00:00 app[release.4711]: Error: P3018", "Error: P3018"),
+            ("2026-02-20T11:04:50Z app[17811953c92e18] ams [info]Error: P3018", "Error: P3018"),
+            ("2026-02-20T11:04:50+0000 node-3 migrate[4711]: Error: P3018", "Error: P3018"),
+            ("Feb 20 11:04:50 node-3 migrate[4711]: Error: P3018", "Error: P3018"),
+            ("2026-02-20T11:04:50.907123Z 01E Error: P3018", "Error: P3018"),
+            ("deploy\tRun migrations\t2026-02-20T11:04:50.9073170Z Error: P3018", "Error: P3018"),
+            ("0|shop  | Error: P3018", "Error: P3018"),
+            ("[3] Error: P3018", "Error: P3018"),
+            ("[api:migrate] Error: P3018", "Error: P3018"),
+            ("[SQL: SELECT 1]", "[SQL: SELECT 1]"),
+            ("null_resource.migrate[0] (local-exec): Error: P3018", "Error: P3018"),
+            ("SQLSTATE[42P07]: Duplicate table", "SQLSTATE[42P07]: Duplicate table"),
+            ("2026-02-20 11:04:50 SQLSTATE[42P07]: Duplicate table", "SQLSTATE[42P07]: Duplicate table"),
             ("SQL State  : 42P07", "SQL State  : 42P07"),
             ("[X] 289 InitialMigration", "[X] 289 InitialMigration"),
             ("[ ] 290 Second", "[ ] 290 Second"),

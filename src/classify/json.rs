@@ -6,7 +6,23 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// The fields that hold what was said, in the order in which they are read.
-const FIELDS: &[&str] = &["msg", "message", "log", "error", "err", "code", "detail", "reason", "cause", "stack"];
+const FIELDS: &[&str] = &[
+    "msg",
+    "message",
+    "log",
+    "textPayload",
+    "jsonPayload",
+    "@message",
+    "MESSAGE",
+    "event",
+    "error",
+    "err",
+    "code",
+    "detail",
+    "reason",
+    "cause",
+    "stack",
+];
 /// How deep objects are looked into.
 const DEPTH: usize = 3;
 

@@ -82,9 +82,15 @@ impl Classifier {
         let run = self.engine.conclude();
         let verdict = decide::decide(&run, table, self.step, ending);
         let (kept, _) = self.stream.kept();
-        let verdict = match unwrap::unwrap(&kept) {
-            Some(text) => better(verdict, decide::decide(&again(self.tool, &text), table, self.step, ending)),
-            None => verdict,
+        let read = |text: Vec<u8>| decide::decide(&again(self.tool, &text), table, self.step, ending);
+        let verdict = match (unwrap::unwrap(&kept), unwrap::dedent(&kept)) {
+            (Some(joined), _) => better(verdict, read(joined)),
+            // An indent carries a failure over. Of a success it might be the echo.
+            (None, Some(plain)) => match read(plain) {
+                again if again.outcome == Outcome::Succeeded => verdict,
+                again => better(verdict, again),
+            },
+            (None, None) => verdict,
         };
         let Some((rules, at, line)) = own else { return verdict };
         let untouched = verdict.reason.as_ref().is_some_and(|reason| decide::untouched(&run, table, reason));

@@ -1,6 +1,7 @@
 //! Undoes the hard wrapping that Windows PowerShell gives to what a program writes to standard error.
 //!
-//! It breaks at a fixed width: at a space, which stays at the line's end, or in the middle of a word that is too long.
+//! It breaks at a fixed width: at a space, which stays at the line's end, or in the middle of a word that is too long. And
+//! takes off the indent of a log that is indented as a whole.
 
 /// The text with wrapped lines joined; nothing where there is no sign of wrapping.
 pub(super) fn unwrap(text: &[u8]) -> Option<Vec<u8>> {
@@ -16,6 +17,25 @@ pub(super) fn unwrap(text: &[u8]) -> Option<Vec<u8>> {
         }
     }
     Some(out.into_bytes())
+}
+
+/// The text without the indent that all of its lines share, as a quotation in another program's report has it; nothing where
+/// there is none. No line of the author's brings it about: the tool's own lines have it too.
+pub(super) fn dedent(text: &[u8]) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(text);
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let first = lines.next()?;
+    let mut indent = first.get(..first.len() - first.trim_start_matches([' ', '\t']).len())?;
+    for line in lines {
+        let shared = indent.bytes().zip(line.bytes()).take_while(|(a, b)| a == b).count();
+        indent = indent.get(..shared).filter(|indent| !indent.is_empty())?;
+    }
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        out.push_str(line.strip_prefix(indent).unwrap_or(line));
+        out.push('\n');
+    }
+    (!indent.is_empty()).then(|| out.into_bytes())
 }
 
 /// The width, by the underline that PowerShell draws, where its other marks are there too.
@@ -40,5 +60,17 @@ mod tests {
         let joined = unwrap(text.as_bytes()).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap();
         assert!(joined.contains("Error: P1001: Can't reach database server at `getplanning:5432`"), "{joined}");
         assert_eq!(unwrap(b"plain\n~~~~~~\n"), None);
+    }
+
+    #[test]
+    fn an_indent_that_all_lines_share_is_taken_off() {
+        let text = |bytes: &[u8]| dedent(bytes).map(|b| String::from_utf8_lossy(&b).into_owned());
+        assert_eq!(text(b"    Error: P3018\n\n      detail\n").as_deref(), Some("Error: P3018\n\n  detail\n"));
+        assert_eq!(
+            text(b"\tError: P3018\n\tMigration name: a\n").as_deref(),
+            Some("Error: P3018\nMigration name: a\n")
+        );
+        assert_eq!(text(b"  Done.\nError: P3018\n"), None);
+        assert_eq!(text(b"\n"), None);
     }
 }
