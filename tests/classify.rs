@@ -2,12 +2,12 @@
 
 mod logs;
 
-use logs::{FAILURES, START, SUCCESSES, read};
+use logs::{FAILURES, FORMS, START, SUCCESSES, read};
 use sluice::classify::{Class, Classifier, Ending, Outcome, Step, Tool};
 
 #[test]
 fn failures_are_read() {
-    for (tool, log, class, code, migration) in FAILURES {
+    for (tool, log, class, code, migration) in FAILURES.iter().chain(FORMS) {
         let text = if *tool == Tool::Prisma { format!("{START}{log}") } else { (*log).to_owned() };
         let verdict = read(*tool, &text, Ending::Exited(1));
         assert_eq!(verdict.outcome, Outcome::Failed, "{log}");
@@ -19,7 +19,7 @@ fn failures_are_read() {
 
 #[test]
 fn an_exit_code_of_zero_beside_a_failure_is_unknown_with_its_class() {
-    for (tool, log, ..) in FAILURES {
+    for (tool, log, ..) in FAILURES.iter().chain(FORMS) {
         let verdict = read(*tool, log, Ending::Exited(0));
         assert_eq!(verdict.outcome, Outcome::Unknown, "{log}");
         assert!(!verdict.retryable, "{log}");

@@ -1,8 +1,10 @@
 //! Small logs in the tools' own words, and those that were recorded of the real tools.
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
 
+pub mod forms;
 pub mod recorded;
 
+pub use forms::FORMS;
 use recorded::recordings;
 use sluice::classify::{Class, Classifier, Ending, Step, Tool, Verdict};
 
@@ -137,9 +139,10 @@ impl Sample {
     }
 }
 
-/// Every failure: of the list above, and of the recordings where there are any.
+/// Every failure: of the lists, and of the recordings where there are any.
 pub fn failures() -> Vec<Sample> {
-    let own = FAILURES.iter().map(|(tool, log, ..)| sample("own", *tool, &format!("{}{log}", start(*tool)), 1));
+    let listed = FAILURES.iter().chain(FORMS);
+    let own = listed.map(|(tool, log, ..)| sample("own", *tool, &format!("{}{log}", start(*tool)), 1));
     own.chain(of_recordings(false)).collect()
 }
 

@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Clean, Heads, Inside, Pending, Quotes, Starts, Underway, Vague, Works};
+use Says::{Cause, Clean, Heads, Hint, Inside, Pending, Quotes, Starts, Underway, Vague, Works};
 
 /// What is known of it.
 pub static ALEMBIC: ToolTable = ToolTable {
@@ -31,6 +31,9 @@ static RULES: &[Rule] = &[
     rule("[SQL:", r"^\[SQL: ", Quotes),
     rule("Can't locate revision", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("Multiple head revisions", "", Heads(Reason::HISTORY_MISMATCH)),
+    rule("has multiple heads", r"script directory has multiple heads", Heads(Reason::HISTORY_MISMATCH)),
+    rule("is not present", r"Revision \S+ referenced from .* is not present", Heads(Reason::HISTORY_MISMATCH)),
+    rule("is detected in revisions", r"(?:Cycle|Loop) is detected in revisions", Heads(Reason::INVALID_SCHEMA)),
     rule("overlaps with other requested", r"Requested revision .* overlaps", Heads(Reason::HISTORY_MISMATCH)),
     rule(
         "Target database is not up to date",
@@ -52,8 +55,18 @@ static RULES: &[Rule] = &[
         Heads(Reason::INVALID_URL),
     ),
     rule("Can't load plugin: sqlalchemy.dialects", "", Heads(Reason::INVALID_URL)),
+    rule(
+        "validation error",
+        r"^pydantic\S*ValidationError: \d+ validation errors? for ",
+        Heads(Reason::INVALID_SCHEMA),
+    ),
+    rule("ield required ", r"^\s*[Ff]ield required [\[(]type=", Cause(Reason::MISSING_ENV)),
+    rule("string or URL object", r"Expected string or URL object, got None", Heads(Reason::MISSING_ENV)),
+    rule("SQLALCHEMY_DATABASE_URI", r"^RuntimeError: Either 'SQLALCHEMY_DATABASE_URI'", Heads(Reason::MISSING_ENV)),
+    rule("Flask application", r"^(?:Error|Usage).*: Could not locate a Flask app", Heads(Reason::MISSING_ENV)),
     rule("unrecognized arguments", r"^alembic: error: ", Heads(Reason::WRONG_COMMAND)),
     rule("KeyError:", r"^KeyError: '(?:[A-Z][A-Z0-9_]+|sqlalchemy\.url|url)'", Heads(Reason::MISSING_ENV)),
+    rule("TypeError:", r"^TypeError: ", Hint(Reason::CODE_ERROR)),
     rule(
         "Error:",
         r"^(?:NameError|AttributeError|SyntaxError|IndentationError|NotImplementedError|TypeError|ImportError): ",

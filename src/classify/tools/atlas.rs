@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Cause, Clean, Done, Heads, Inside, Mentions, Pending, Starts, Works};
+use Says::{Applied, Blames, Cause, Clean, Done, Heads, Inside, Mentions, Pending, Starts, Works};
 
 /// What is known of it.
 pub static ATLAS: ToolTable = ToolTable {
@@ -34,6 +34,7 @@ static RULES: &[Rule] = &[
     rule("You have a checksum error", "", Heads(Reason::INVALID_SCHEMA)),
     rule("checksum file not found", "", Heads(Reason::INVALID_SCHEMA)),
     rule("connected database is not clean", "", Heads(Reason::BASELINE_NEEDED)),
+    rule("from version \"", r#"\bfrom version "(?<name>\d[^"]*)": "#, Blames),
     rule("out of order", r"(?:was|were) added out of order", Heads(Reason::HISTORY_MISMATCH)),
     rule("non-linear", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("lock is held by other session", "", Heads(Reason::ADVISORY_LOCK_TIMEOUT)),

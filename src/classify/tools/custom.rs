@@ -1,6 +1,10 @@
 //! Any other tool, and plain SQL clients: the database's codes and words alone decide.
 
+use crate::classify::reason::Reason;
+use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
+
+use Says::Text;
 
 /// No command and no sentence is known: the user names the commands, and an exit code of 0 from the check suffices.
 pub static CUSTOM: ToolTable = ToolTable {
@@ -11,5 +15,19 @@ pub static CUSTOM: ToolTable = ToolTable {
     speaks: false,
     echoes_first: false,
     records_failure: false,
-    rules: &[],
+    rules: RULES,
 };
+
+/// Of tools that are often met: sql-migrate, refinery, node-pg-migrate, tern, Laravel's.
+static RULES: &[Rule] = &[
+    rule(
+        "unknown migration in database",
+        r"because of (?<name>\S+): unknown migration in",
+        Text(Reason::HISTORY_MISMATCH),
+    ),
+    rule("different than filesystem", r"applied migration \S+ is different than", Text(Reason::HISTORY_MISMATCH)),
+    rule("is missing from the filesystem", r"migration \S+ is missing from the", Text(Reason::HISTORY_MISMATCH)),
+    rule("Hashes don't match for migrations", "", Text(Reason::HISTORY_MISMATCH)),
+    rule("is preceding already run migration", "", Text(Reason::HISTORY_MISMATCH)),
+    rule("Another migration is already running", "", Text(Reason::ADVISORY_LOCK_TIMEOUT)),
+];

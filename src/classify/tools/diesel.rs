@@ -29,6 +29,7 @@ static RULES: &[Rule] = &[
     rule("diesel::database", r"^ERROR diesel::database: Failed to execute query .* err=", Opens),
     rule("Failed to run migrations", r"Failed to run migrations: Cannot perform this operation outside of", Inside),
     rule("Failed with:", r"^Failed with: ", Inside),
+    rule("entity not found", r"^Failed with: entity not found", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("Could not connect to database via", "", Opens),
     rule("The --database-url argument must be passed", "", Heads(Reason::MISSING_ENV)),
     rule("Unable to find migrations directory", "", Heads(Reason::SCHEMA_FILE_MISSING)),

@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Clean, Done, Heads, Inside, Pending, Starts, Underway, Vague, Works};
+use Says::{Applied, Clean, Done, Heads, Hint, Inside, Pending, Starts, Underway, Vague, Works};
 
 /// What is known of it.
 pub static DJANGO: ToolTable = ToolTable {
@@ -43,6 +43,9 @@ static RULES: &[Rule] = &[
         Heads(Reason::HISTORY_MISMATCH),
     ),
     rule("CircularDependencyError", "", Heads(Reason::INVALID_SCHEMA)),
+    rule("SystemCheckError", r"SystemCheckError: System check identified", Heads(Reason::INVALID_SCHEMA)),
+    rule("is required (found", r"NotSupportedError: .* or later is required \(found", Heads(Reason::WRONG_PROVIDER)),
+    rule("UndefinedValueError", r"UndefinedValueError: \w+ not found", Heads(Reason::MISSING_ENV)),
     rule("BadMigrationError", "", Heads(Reason::INVALID_SCHEMA)),
     rule("ImproperlyConfigured", r"ImproperlyConfigured: Error loading \w+ module", Heads(Reason::ENGINE_MISSING)),
     rule(
@@ -60,9 +63,10 @@ static RULES: &[Rule] = &[
     ),
     rule("Unknown command:", r"^Unknown command: '", Heads(Reason::WRONG_COMMAND)),
     rule("can't open file", r"python\S*: can't open file '.*manage\.py'", Heads(Reason::COMMAND_NOT_FOUND)),
+    rule("TypeError:", r"^TypeError: ", Hint(Reason::CODE_ERROR)),
     rule(
         "Error:",
-        r"^(?:NameError|AttributeError|SyntaxError|IndentationError|NotImplementedError|TypeError|ImportError|ValueError|LookupError): ",
+        r"^(?:NameError|AttributeError|SyntaxError|IndentationError|NotImplementedError|TypeError|ImportError|ValueError|LookupError|RuntimeError): ",
         Vague(Reason::CODE_ERROR),
     ),
     rule("IntegrityError", r"^django\.db\.utils\.IntegrityError: ", Vague(Reason::CHECK_VIOLATION)),

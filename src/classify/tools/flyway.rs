@@ -40,33 +40,48 @@ static RULES: &[Rule] = &[
     // The account of a failure.
     rule(
         "failed",
-        r#"^(?:ERROR: |.*FlywayMigrateException: )?(?:Migration|Script) (?<name>[^\s"]+(?: [^\s"]+)*?) failed$"#,
+        r#"^\s*(?:ERROR: |.*FlywayMigrateException: )?(?:Migration|Script) (?<name>[^\s"]+(?: [^\s"]+)*?) failed$"#,
         Opens,
     ),
+    rule("Failed to execute script", r"^(?:ERROR: |.*Exception: )?Failed to execute script (?<name>\S.*)$", Opens),
+    // Behind what Spring says of its bean, and in the tool's own JSON.
+    rule(
+        "failed",
+        r#"^.*(?:[:.] |")(?:Migration|Script) (?<name>[A-Za-z]+[\w.-]*__[^\s"]+(?: [^\s"]+)*?) failed(?:$|\\n)"#,
+        Opens,
+    ),
+    rule(
+        "Unable to parse statement in",
+        r"^(?:ERROR: |.*FlywayException: )?Unable to parse statement in (?:\S*[/\\])?(?<name>[^/\\\s]+)(?: \(.*\))? at line",
+        Heads(Reason::SYNTAX_ERROR),
+    ),
     rule("Migration of schema", r"^(?:ERROR: )?Migration of schema .* failed!", Inside),
-    rule("Location", r"^Location\s+: \S*?(?<name>[^/\\\s]+) \(", Mentions),
+    rule("Location", r"^\s*Location\s+: \S*?(?<name>[^/\\\s]+) \(", Mentions),
     // The drivers have one state for every connection that fails, and their own words come before anybody else's.
     rule(
         "Unknown host",
-        r"^Message\s+: (?:The connection attempt failed|Socket fail to connect to \S+)\. (?:\S+: )?Unknown host \S+$",
+        r"^\s*Message\s+: (?:The connection attempt failed|Socket fail to connect to \S+)\. (?:\S+: )?Unknown host \S+$",
         Cause(Reason::DNS),
     ),
-    rule("Message", r"^Message\s+: ", Quotes),
+    rule("Message", r"^\s*Message\s+: ", Quotes),
     rule("Unable to obtain connection from database", "", Opens),
+    rule("Unable to obtain J", r"(?i)Unable to obtain JDBC connection from DataSource", Opens),
+    rule("Unable to insert row for version", "", Opens),
     rule("Unable to restore connection to its original state", "", Underway),
     rule("Unable to obtain table lock", "", Heads(Reason::ADVISORY_LOCK_TIMEOUT)),
     rule("advisory lock", r"Unable to acquire .*advisory lock", Heads(Reason::ADVISORY_LOCK_TIMEOUT)),
     // Histories that do not agree.
     rule(
         "Validate failed",
-        r"^(?:ERROR: |.*FlywayValidateException: )?Validate failed: ",
+        r"^(?:ERROR: |.*Flyway(?:Validate)?Exception: )?Validate failed[:.] ",
         Heads(Reason::HISTORY_MISMATCH),
     ),
     rule(
         "mismatch for migration",
-        r"Migration (?:checksum|type|description) mismatch for migration (?:version )?(?<name>\S+)",
+        r"Migration (?:[Cc]hecksum|type|description) mismatch for migration (?:version )?(?<name>\S+)",
         Cause(Reason::HISTORY_MISMATCH),
     ),
+    rule("-> ", r"^-> (?:Applied to database|Resolved locally)\s*: ", Inside),
     rule(
         "Detected failed ",
         r"Detected failed (?:repeatable )?migration(?: to version)?:? (?<name>\S+)",
@@ -110,6 +125,12 @@ static RULES: &[Rule] = &[
     ),
     rule("Invalid argument:", r"^(?:ERROR: )?Invalid argument: ", Heads(Reason::WRONG_COMMAND)),
     rule("Unable to resolve location", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("Invalid ", r"^(?:ERROR: )?Invalid (?:flag|operation): ", Heads(Reason::WRONG_COMMAND)),
+    rule("Invalid SQL filenames found", "", Heads(Reason::INVALID_SCHEMA)),
+    rule("migration name format", r"(?i)(?:invalid|wrong) .*migration name format", Heads(Reason::INVALID_SCHEMA)),
+    rule("Unable to instantiate JDBC driver", "", Heads(Reason::ENGINE_MISSING)),
+    rule("Unable to autodetect JDBC driver", "", Heads(Reason::INVALID_URL)),
+    rule("upgrade required:", r"Edition.* upgrade required: ", Heads(Reason::WRONG_PROVIDER)),
     rule("No value provided for placeholder", "", Heads(Reason::MISSING_ENV)),
     rule("Unsupported Database", "", Heads(Reason::WRONG_PROVIDER)),
     rule("DB: ", r"^(?:WARNING: )?DB: ", Nothing),

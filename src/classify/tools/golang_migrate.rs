@@ -38,6 +38,12 @@ static RULES: &[Rule] = &[
         Heads(Reason::HISTORY_MISMATCH),
     ),
     rule("failed to open source", r"failed to open source,? ", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule(
+        "no such file or directory",
+        r"^error: open \S+: no such file or directory",
+        Heads(Reason::SCHEMA_FILE_MISSING),
+    ),
+    rule("duplicate migration file", r"^error: .*duplicate migration file", Heads(Reason::INVALID_SCHEMA)),
     rule("can't acquire", r"can't acquire (?:database )?lock", Heads(Reason::ADVISORY_LOCK_TIMEOUT)),
     rule("try lock failed", "", Heads(Reason::ADVISORY_LOCK_TIMEOUT)),
     rule("unknown driver", r"(?:database|source) driver: unknown driver", Heads(Reason::INVALID_URL)),

@@ -52,7 +52,7 @@ static RULES: &[Rule] = &[
         ByCode,
     ),
     rule("partial migration error", r"partial migration error \(type:\w+,version:(?<name>\d+)\)", Blames),
-    rule("ERROR ", r"\bERROR (?<name>\d\S*\.(?:sql|go)): failed to run", Blames),
+    rule("ERROR ", r"\bERROR (?<name>\d\S*\.(?:sql|go)): failed to (?:run|execute|parse|begin|commit)", Blames),
     rule("missing migrations before current version", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("missing (out-of-order)", r"\d+ missing \(out-of-order\) migration", Heads(Reason::HISTORY_MISMATCH)),
     rule("failed to parse SQL migration file", "", Cause(Reason::SYNTAX_ERROR)),

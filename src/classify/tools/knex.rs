@@ -26,7 +26,7 @@ static RULES: &[Rule] = &[
     rule("No Completed Migration files Found", r"^No Completed Migration files Found", Empty),
     rule("Pending Migration file", r"^Found \d+ Pending Migration files?", Pending),
     rule("migration file", r#"migration file "(?<name>[^"]+)" failed"#, Opens),
-    rule("migration failed with error:", r"migration failed with error: ", Inside),
+    rule(" failed with error:", r"migrations? failed with error: ", Inside),
     rule(
         "migration directory is corrupt",
         r"following files are missing: (?<name>[^\s,]+)",
@@ -37,6 +37,8 @@ static RULES: &[Rule] = &[
     rule("Can't take lock to run migrations", "", Heads(Reason::STALE_LOCK)),
     rule("No configuration file found", "", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("No default configuration file", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("Failed to resolve config file", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("Unknown configuration option", r"knex: Unknown configuration option '", Heads(Reason::INVALID_SCHEMA)),
     rule(
         "knexfile",
         r"(?i)(?:cannot find|failed to resolve|no such file).*knexfile",

@@ -34,6 +34,7 @@ static RULES: &[Rule] = &[
     rule("Database schema is up to date!", r"^Database schema is up to date!", Clean),
     rule("have been successfully applied", r"^All migrations have been successfully applied\.", Applied),
     rule("No pending migrations to apply", r"^No pending migrations to apply\.", Applied),
+    rule("marked as ", r"^Migration \S+ marked as (?:applied|rolled back)\.", Applied),
     rule(
         "in sync with",
         r"(?i)^\W*(?:Your database is now|The database is already) in sync with (?:your|the) Prisma schema",
@@ -55,6 +56,11 @@ static RULES: &[Rule] = &[
     rule("Database error code:", r"^Database error code: (?<code>\S+)$", ByCode),
     rule("Database error:", r"^Database error:?", Quotes),
     rule("DbError {", r"^DbError \{", Inside),
+    rule("Raw query failed.", r"Raw query failed\. Code: `(?<code>[^`]+)`", ByCode),
+    // Of the client, which a seed uses.
+    rule("constraint violated on", r"Foreign key constraint violated on", Text(Reason::FOREIGN_KEY_VIOLATION)),
+    rule("Null constraint violation on", "", Text(Reason::NOT_NULL_VIOLATION)),
+    rule("provided value for the column is too long", "", Text(Reason::VALUE_TOO_LONG)),
     rule("SqlState(E", r"\bcode: SqlState\(E(?<state>[0-9A-Z]{5})\)", ByCode),
     rule("Please check the query number", r"^Please check the query number \d+ from the migration file", Inside),
     rule("with migration_name=", r#"with migration_name="(?<name>[^"]+)""#, Blames),
@@ -164,8 +170,9 @@ static RULES: &[Rule] = &[
         Blames,
     ),
     // Histories that do not agree.
-    rule("Drift detected", r"^Drift detected: ", Heads(Reason::DRIFT)),
+    rule("Drift detected", r"^(?:Error: )?Drift detected: ", Heads(Reason::DRIFT)),
     rule("The migrations recorded in the database diverge", "", Heads(Reason::HISTORY_MISMATCH)),
+    rule("database but missing from the local", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("Your local migration history and", "", Heads(Reason::HISTORY_MISMATCH)),
     rule(
         "are not found locally in",
@@ -191,7 +198,12 @@ static RULES: &[Rule] = &[
         r"^(?:error: |Error: )?Environment variable not found:",
         Cause(Reason::MISSING_ENV),
     ),
-    rule("PrismaConfigEnvError", r"^(?:Error: )?PrismaConfigEnvError: ", Heads(Reason::MISSING_ENV)),
+    rule("Failed to load config file", r"^(?:Error: )?Failed to load config file ", Heads(Reason::INVALID_SCHEMA)),
+    rule(
+        "PrismaConfigEnvError",
+        r"^(?:Failed to load config file .*|Error: )?PrismaConfigEnvError: ",
+        Heads(Reason::MISSING_ENV),
+    ),
     rule("the URL must start with the protocol", "", Cause(Reason::INVALID_URL)),
     rule(
         "Could not find Prisma Schema",
@@ -203,6 +215,11 @@ static RULES: &[Rule] = &[
     rule("Could not load `--schema`", "", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("datasource.url property is required", "", Heads(Reason::MISSING_ENV)),
     rule("datasource property is required in your Prisma config", "", Heads(Reason::MISSING_ENV)),
+    rule(
+        "provider is not supported with this command",
+        r#"^Error: The "\w+" provider is not"#,
+        Heads(Reason::WRONG_COMMAND),
+    ),
     rule("Accelerate URL is not supported", "", Heads(Reason::INVALID_URL)),
     rule("Prisma Migrate has detected that the environment is non-interactive", "", Heads(Reason::WRONG_COMMAND)),
     rule("unknown or unexpected option", r"^!?\s*unknown or unexpected option", Heads(Reason::WRONG_COMMAND)),
@@ -210,6 +227,8 @@ static RULES: &[Rule] = &[
     // The engine.
     rule("Cannot find module 'prisma/config'", "", Heads(Reason::ENGINE_MISSING)),
     rule("Could not parse schema engine response", "", Heads(Reason::ENGINE_MISSING)),
+    rule("-engine", r"\bspawn \S*-engine\S* E[A-Z]+", Heads(Reason::ENGINE_MISSING)),
+    rule("@prisma/engines", r"Can't write to \S*@prisma/engines", Heads(Reason::ENGINE_MISSING)),
     rule("Error in Schema engine", r"^Error in Schema engine", Heads(Reason::TOOL_CRASHED)),
     rule("Error in migration engine", r"^Error in migration engine", Heads(Reason::TOOL_CRASHED)),
     rule("Error in RPC", r"^(?:Error: )?Error in RPC", Heads(Reason::TOOL_CRASHED)),

@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Cause, Done, Heads, Inside, Listed, Lists, Mentions, Opens, Pending, Text, Vague, Works};
+use Says::{ByCode, Cause, Done, Heads, Inside, Listed, Lists, Mentions, Opens, Pending, Text, Vague, Works};
 
 /// What is known of it.
 pub static RAILS: ToolTable = ToolTable {
@@ -21,6 +21,7 @@ pub static RAILS: ToolTable = ToolTable {
 
 static RULES: &[Rule] = &[
     rule(": migrating =", r"^== (?<name>\d+ \w+): migrating =", Works),
+    rule(": reverting =", r"^== (?<name>\d+ \w+): reverting =", Works),
     rule(": migrated (", r"^== \d+ \w+: migrated \(", Done),
     rule("You have ", r"^You have \d+ pending migrations?:", Pending),
     rule("PendingMigrationError", r"^\S*PendingMigrationError", Pending),
@@ -28,8 +29,13 @@ static RULES: &[Rule] = &[
     rule("up    ", r"^\s*up\s+\d+\s", Listed),
     rule("down    ", r"^\s*down\s+\d+\s", Pending),
     rule("aborted!", r"^\s*(?:\S*(?:rails|rake)) aborted!", Opens),
-    rule("An error has occurred, this and all later migrations", "", Inside),
-    rule("An error has occurred, all later migrations canceled", "", Inside),
+    rule("all later migrations canceled", r"An error has occurred, (?:this and )?all later migrations", Inside),
+    rule(
+        "all later migrations canceled",
+        r"An error has occurred, (?:this and )?all later migrations",
+        Vague(Reason::MIGRATION_FAILED),
+    ),
+    rule("#strong_migrations", r"^=== Dangerous operation detected #strong", Cause(Reason::INCOMPATIBLE_OPERATION)),
     rule("db/migrate/", r"\bdb/migrate/(?<name>\d+_\w+)\.rb", Mentions),
     rule("NoDatabaseError", "", Text(Reason::DATABASE_MISSING)),
     rule("We could not find your database", "", Text(Reason::DATABASE_MISSING)),
@@ -39,6 +45,7 @@ static RULES: &[Rule] = &[
     rule("UnknownMigrationVersionError", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("ProtectedEnvironmentError", "", Heads(Reason::WRONG_COMMAND)),
     rule("EnvironmentMismatchError", "", Heads(Reason::WRONG_COMMAND)),
+    rule("NoEnvironmentInSchemaError", "", Heads(Reason::WRONG_COMMAND)),
     rule("AdapterNotSpecified", "", Heads(Reason::MISSING_ENV)),
     rule("AdapterNotFound", "", Heads(Reason::INVALID_URL)),
     rule("URI::Invalid", r"URI::Invalid(?:URI|Component)Error", Heads(Reason::INVALID_URL)),
@@ -66,6 +73,11 @@ static RULES: &[Rule] = &[
     rule("ActiveRecord::ValueTooLong", "", Text(Reason::VALUE_TOO_LONG)),
     rule("ActiveRecord::RangeError", "", Text(Reason::VALUE_OUT_OF_RANGE)),
     rule("ActiveRecord::LockWaitTimeout", "", Text(Reason::LOCK_TIMEOUT)),
+    rule("ActiveRecord::QueryCanceled", "", Text(Reason::STATEMENT_TIMEOUT)),
+    rule("ActiveRecord::SerializationFailure", "", Text(Reason::DEADLOCK)),
+    rule("ActiveRecord::CheckViolation", "", Text(Reason::CHECK_VIOLATION)),
+    rule("ActiveRecord::ConnectionNotEstablished", "", Vague(Reason::UNREACHABLE)),
+    rule("Trilogy::", r"\bTrilogy::\w+: (?:trilogy_\w+: )?(?<code>[1-4]\d{3}): ", ByCode),
     rule("ActiveRecord::Deadlocked", "", Text(Reason::DEADLOCK)),
     rule("ActiveRecord::MismatchedForeignKey", "", Text(Reason::INCOMPATIBLE_OPERATION)),
     rule("ActiveRecord::RecordInvalid", "", Text(Reason::CHECK_VIOLATION)),

@@ -28,6 +28,9 @@ static RULES: &[Rule] = &[
     rule("... Applied", r"^Migration '[^']+'\.\.\. Applied", Listed),
     rule("Fail to acquire database connection", "", Opens),
     rule("Execution Error:", "", Inside),
+    rule("(SqlxError(", r"\b(?:Exec|Query|Conn)\(SqlxError\(", Inside),
+    rule("Query Error:", r"(?:^|: )Query Error: ", Inside),
+    rule("Connection Error:", r"(?:^|: )Connection Error: ", Inside),
     rule(
         "is missing, this migration has been applied",
         r"version '(?<name>[^']+)' is missing",

@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Done, Heads, Listed, Lists, Opens, Pending, Starts, Text, Works};
+use Says::{Applied, Done, Heads, Inside, Listed, Lists, Opens, Pending, Starts, Text, Works};
 
 /// What is known of it.
 pub static SEQUELIZE: ToolTable = ToolTable {
@@ -31,6 +31,11 @@ static RULES: &[Rule] = &[
     rule("up ", r"^up \S+\.(?:c|m)?[jt]s$", Listed),
     rule("down ", r"^down \S+\.(?:c|m)?[jt]s$", Pending),
     rule("ERROR:", r"^ERROR: ", Opens),
+    // By Umzug, in a program.
+    rule("Sequelize", r"^(?:\{ |Unhandled rejection |Error: )?Sequelize\w*Error\b", Inside),
+    rule("MigrationError:", r"MigrationError: Migration (?<name>\S+) \((?:up|down)\) failed", Opens),
+    rule("event: 'migrating'", r"event: 'migrating', name: '(?<name>[^']+)'", Works),
+    rule("event: 'migrated'", r"event: 'migrated', name: '", Done),
     rule("Validation error", r"^ERROR: Validation error", Text(Reason::UNIQUE_VIOLATION)),
     rule("Have you run", r"^ERROR: Cannot find .* Have you run", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("Error reading", r"^ERROR: Error reading ", Heads(Reason::INVALID_SCHEMA)),
@@ -41,4 +46,7 @@ static RULES: &[Rule] = &[
     rule("SequelizeConnectionRefusedError", "", Text(Reason::UNREACHABLE)),
     rule("SequelizeHostNotFoundError", "", Text(Reason::DNS)),
     rule("SequelizeAccessDeniedError", "", Text(Reason::AUTHENTICATION_FAILED)),
+    rule("SequelizeHostNotReachableError", "", Text(Reason::UNREACHABLE)),
+    rule("SequelizeConnectionTimedOutError", "", Text(Reason::UNREACHABLE)),
+    rule("SequelizeConnectionAcquireTimeoutError", "", Text(Reason::UNREACHABLE)),
 ];

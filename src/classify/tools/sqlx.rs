@@ -43,7 +43,7 @@ static RULES: &[Rule] = &[
     rule("Dirty(", r"\bDirty\((?<name>\d+)\)", Heads(Reason::DIRTY_STATE)),
     rule(
         "--database-url",
-        r"(?i)(?:must be set|required arguments? were not provided|not provided)|^\s+--database-url",
+        r"(?i)(?:must be set|required arguments? were not provided|not provided)|^\s*--database-url",
         Heads(Reason::MISSING_ENV),
     ),
     rule("DATABASE_URL", r"DATABASE_URL`?,? must be set", Heads(Reason::MISSING_ENV)),

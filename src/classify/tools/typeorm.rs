@@ -19,11 +19,11 @@ pub static TYPEORM: ToolTable = ToolTable {
 };
 
 static RULES: &[Rule] = &[
-    rule("query:", r"^query: ", Nothing),
+    rule("query:", r"^(?:executing )?query: ", Nothing),
     // What is undone after a failure, and what fails then, is a consequence.
     rule("query failed: ROLLBACK", r"^query failed: ROLLBACK", Nothing),
     rule("query failed:", r"^query failed: ", Opens),
-    rule("migrations are already loaded in the database", "", Works),
+    rule("already loaded in the database", r"^\d+ migrations? (?:are|is) already loaded in the database", Works),
     rule("No migrations are pending", r"^No migrations are pending", Applied),
     rule("has been executed successfully", r"^Migration \S+ has been +executed successfully", Applied),
     rule("[X] ", r"^\[X\] ", Listed),
@@ -34,6 +34,9 @@ static RULES: &[Rule] = &[
     rule("Unable to open file", r"(?i)^(?:Error: )?Unable to open file", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("Invalid file path given", r"(?i)^(?:Error: )?Invalid file path given", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("Given data source file must contain", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("any orm configuration files", "", Heads(Reason::SCHEMA_FILE_MISSING)),
+    rule("Duplicate migrations:", "", Heads(Reason::INVALID_SCHEMA)),
+    rule("migration name is wrong", "", Heads(Reason::CODE_ERROR)),
     rule("Missing required argument", r"^Missing required argument", Heads(Reason::WRONG_COMMAND)),
     rule("MissingDriverError", "", Heads(Reason::INVALID_URL)),
     rule("DriverPackageNotInstalledError", "", Heads(Reason::ENGINE_MISSING)),
