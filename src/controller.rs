@@ -24,8 +24,8 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Client, ResourceExt};
 use tracing::Instrument;
 
-use crate::api::MigrationRun;
 use crate::api::status::Enforcement;
+use crate::api::{MigrationRun, MigrationRunStatus, labels};
 use crate::apply::{self, Applier, Watermarks};
 use crate::classify::Reason;
 use crate::decide::pace::Pace;
@@ -36,7 +36,7 @@ use crate::runtime::clock::SharedClock;
 use crate::runtime::lease::Leadership;
 use crate::runtime::metrics::Metrics;
 use crate::runtime::telemetry;
-use crate::status::{self, Applied};
+use crate::status::{self, Applied, hold};
 use watches::{after, in_custody_of, labelled, runs_of_database, watch};
 
 /// Why a pass ended early. The run is looked at again.
@@ -88,17 +88,25 @@ pub struct Settings {
 }
 
 struct Operator {
-    /// How often the rule was written to each Deployment of late, by UID.
+    /// How often a write of those that others may undo was made of late, by its name and the Deployment's UID.
     paces: Mutex<BTreeMap<String, Pace>>,
     observer: Observer,
     applier: Applier,
     /// Runs to look at again for what became of another.
     wake: UnboundedSender<ObjectRef<GuardedRun>>,
+    /// Deployments to look at again for what became of a run that names them.
+    wake_gated: UnboundedSender<ObjectRef<Deployment>>,
     settings: Settings,
 }
 
 impl Operator {
-    fn new(client: Client, caches: Caches, settings: Settings, wake: UnboundedSender<ObjectRef<GuardedRun>>) -> Self {
+    fn new(
+        client: Client,
+        caches: Caches,
+        settings: Settings,
+        wake: UnboundedSender<ObjectRef<GuardedRun>>,
+        wake_gated: UnboundedSender<ObjectRef<Deployment>>,
+    ) -> Self {
         let watermarks = Watermarks::default();
         let (namespace, watch_namespaces) = (settings.namespace.clone(), settings.watch_namespaces.clone());
         Self {
@@ -114,6 +122,7 @@ impl Operator {
             applier: Applier { client, watermarks, namespace, leadership: settings.leadership.clone() },
             settings,
             wake,
+            wake_gated,
         }
     }
 }
@@ -130,7 +139,7 @@ pub async fn run(
     let (wake, peers) = futures::channel::mpsc::unbounded();
     let (changed, of_gated) = futures::channel::mpsc::unbounded();
     let shutdown = shutdown.shared();
-    let operator = Arc::new(Operator::new(client, caches.clone(), settings.clone(), wake));
+    let operator = Arc::new(Operator::new(client, caches.clone(), settings.clone(), wake, changed.clone()));
     let (runs, filled) = (caches.runs.clone(), caches.filled());
     let runs_come_last = after(filled.clone(), streams.runs);
     let swept_after = filled.clone();
@@ -255,6 +264,7 @@ async fn record(
         counts::count(&operator.settings.metrics, &decision.facts, &next);
         events::tell(observed, run, &decision.facts, &before, &next, &operator.applier.client).await;
         wake_peers(operator, run);
+        wake_held(operator, run, &before, &next);
     }
     Ok(())
 }
@@ -267,6 +277,22 @@ fn wake_peers(operator: &Operator, run: &MigrationRun) {
         for peer in named.into_iter().filter(|peer| peer.uid() != run.uid()) {
             // The controller has ended where nobody listens.
             let _ = operator.wake.unbounded_send(ObjectRef::from_obj(peer.as_ref()));
+        }
+    }
+}
+
+/// What is held says why on itself, in the words of its runs.
+fn wake_held(operator: &Operator, run: &MigrationRun, before: &MigrationRunStatus, next: &MigrationRunStatus) {
+    let suspended = run.spec.suspended();
+    if hold::why(before, suspended) == hold::why(next, suspended) {
+        return;
+    }
+    for target in run.spec.targets() {
+        let named = ObjectRef::<Deployment>::new(&target.name).within(&run.namespace().unwrap_or_default());
+        let found = operator.observer.caches.deployments.get(&named);
+        if found.is_some_and(|deployment| deployment.annotations().contains_key(labels::HELD_BY)) {
+            // Whoever listens there has ended where this cannot be sent.
+            let _ = operator.wake_gated.unbounded_send(named);
         }
     }
 }

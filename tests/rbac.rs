@@ -55,6 +55,7 @@ fn upkeep() -> Vec<Upkeep> {
         Upkeep::TakeCustody(Box::default()),
         Upkeep::ScaleCustody(Box::default()),
         Upkeep::GiveBack(Box::default()),
+        Upkeep::ExplainHold(None),
     ]
 }
 

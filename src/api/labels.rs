@@ -34,6 +34,8 @@ pub const APPROVED_IMAGES: &str = "sluice.dev/approved-images";
 /// On a gated Deployment, the admission's: there while it is held. `admission`, or `admission+user` where a person had paused
 /// it before.
 pub const HELD_BY: &str = "sluice.dev/held-by";
+/// On a gated Deployment, the operator's: while it is held, which runs hold it and why, for whoever sees the Deployment alone.
+pub const HELD_FOR: &str = "sluice.dev/held-for";
 /// On a gated Deployment, a person's: lets an image go that is not approved, as `IMAGE REASON`, one a line.
 pub const BYPASS: &str = "sluice.dev/bypass";
 /// Label of what is kept of a gated Deployment's releases, and annotation there; the value is the Deployment, which a label

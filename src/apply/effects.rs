@@ -61,7 +61,9 @@ pub async fn apply(
         }
         Effect::ApproveImages { deployment, approved } => {
             confirm(applier, observed, name).await?;
-            applier.patch::<Deployment>(namespace, deployment, name, listing(deployment, approved)).await
+            let mut operations = listing(deployment, approved);
+            operations.extend(without_reason());
+            applier.patch::<Deployment>(namespace, deployment, name, operations).await
         }
         Effect::RevokeImages { deployment, approved } => {
             applier.patch::<Deployment>(namespace, deployment, name, listing(deployment, approved)).await
@@ -76,6 +78,12 @@ fn listing(deployment: &Fence, approved: &Approved) -> Vec<Value> {
     let mut operations = unchanged(deployment);
     operations.push(json!({ "op": "add", "path": path, "value": approved.text() }));
     operations
+}
+
+/// What is let go is held for nothing any more. A patch cannot take off what may not be there, so it comes and goes.
+fn without_reason() -> [Value; 2] {
+    let path = format!("/metadata/annotations/{}", labels::HELD_FOR.replace('/', "~1"));
+    [json!({ "op": "add", "path": path, "value": "" }), json!({ "op": "remove", "path": path })]
 }
 
 /// Asks the API server whether the run is there still and wants the same. The Deployment's version says nothing of the run: a

@@ -112,6 +112,7 @@ async fn no_write_of_the_upkeep_either() {
         Upkeep::TakeCustody(custody()),
         Upkeep::ScaleCustody(custody()),
         Upkeep::GiveBack(custody()),
+        Upkeep::ExplainHold(Some("why".into())),
     ];
     for write in writes {
         let (applier, sent) = applier();

@@ -40,6 +40,15 @@ impl Applier {
             Upkeep::DropRevision(revision) => self.delete::<ControllerRevision>(&namespace, revision, name).await,
             Upkeep::TakeCustody(to) | Upkeep::ScaleCustody(to) => self.rewrite(deployment, to, false, name).await,
             Upkeep::GiveBack(to) => self.rewrite(deployment, to, true, name).await,
+            Upkeep::ExplainHold(text) => {
+                let path = format!("/metadata/annotations/{}", labels::HELD_FOR.replace('/', "~1"));
+                let mut operations = unchanged(&gated.fence);
+                operations.push(match text {
+                    Some(text) => json!({ "op": "add", "path": path, "value": text }),
+                    None => json!({ "op": "remove", "path": path }),
+                });
+                self.patch::<Deployment>(&namespace, &gated.fence, name, operations).await
+            }
         }
     }
 

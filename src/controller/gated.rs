@@ -60,12 +60,13 @@ async fn pass(deployment: &Deployment, operator: &Operator) -> Result<Action, Er
 
 /// Counts a write of the rule, or says how long to wait before the next: two that write without an end help nobody.
 fn pace(operator: &Operator, gated: &Gated, write: &Upkeep) -> Result<(), Duration> {
-    if !matches!(write, Upkeep::WriteRule(_)) {
-        return Ok(());
-    }
+    let counted = match write {
+        Upkeep::WriteRule(_) | Upkeep::ExplainHold(_) => format!("{} {}", write.name(), gated.fence.uid),
+        _ => return Ok(()),
+    };
     let mut paces = operator.paces.lock().unwrap_or_else(PoisonError::into_inner);
     paces.retain(|_, pace| !pace.is_over(gated.now));
-    paces.entry(gated.fence.uid.clone()).or_default().take(gated.now)
+    paces.entry(counted).or_default().take(gated.now)
 }
 
 fn after_error(_: Arc<Deployment>, error: &Error, operator: Arc<Operator>) -> Action {

@@ -42,6 +42,8 @@ pub struct Gated {
     pub custody: Vec<Set>,
     /// Labels that its selector asks for; none where it would select a ReplicaSet without them as well.
     pub selected_by: Option<BTreeSet<String>>,
+    /// Why it is held, in the words of the runs that hold it; none where nobody knows.
+    pub held_for: Option<String>,
     /// How many pods may be unavailable.
     pub max_unavailable: i32,
     /// Whether no two releases run at once.
@@ -167,6 +169,8 @@ pub enum Upkeep {
     ScaleCustody(Box<Custody>),
     /// Gives a ReplicaSet back to its Deployment, with as many pods as are wanted.
     GiveBack(Box<Custody>),
+    /// Writes on the Deployment why it is held, or takes that off.
+    ExplainHold(Option<String>),
 }
 
 impl Upkeep {
@@ -182,6 +186,7 @@ impl Upkeep {
             Self::TakeCustody(_) => "TakeCustody",
             Self::ScaleCustody(_) => "ScaleCustody",
             Self::GiveBack(_) => "GiveBack",
+            Self::ExplainHold(_) => "ExplainHold",
         }
     }
 
@@ -189,7 +194,7 @@ impl Upkeep {
     #[must_use]
     pub fn right(&self) -> Right {
         match self {
-            Self::WriteRule(_) => ("apps", "deployments", "patch"),
+            Self::WriteRule(_) | Self::ExplainHold(_) => ("apps", "deployments", "patch"),
             Self::DeleteReplicaSet(_) => ("apps", "replicasets", "delete"),
             Self::RestoreReplicaSet { .. } => ("apps", "replicasets", "create"),
             Self::KeepRevision { .. } => ("apps", "controllerrevisions", "create"),
@@ -206,11 +211,24 @@ pub fn upkeep(gated: &Gated) -> Vec<Upkeep> {
         return vec![Upkeep::WriteRule(change)];
     }
     let back = custody::go_on(gated);
-    match gated.workload.is_held() {
+    let mut writes = match gated.workload.is_held() {
         _ if !back.is_empty() => back,
         true => while_held(gated),
         false => while_open(gated),
+    };
+    // Last: nothing rests on it, and it gives the Deployment another version.
+    writes.extend(explain(gated));
+    writes
+}
+
+/// Says on the Deployment why it is held, once for each reason. What is open says nothing.
+fn explain(gated: &Gated) -> Option<Upkeep> {
+    let says = gated.workload.annotations.get(labels::HELD_FOR);
+    if !gated.workload.is_held() {
+        return says.map(|_| Upkeep::ExplainHold(None));
     }
+    let wanted = gated.held_for.as_ref().filter(|wanted| says != Some(wanted))?;
+    Some(Upkeep::ExplainHold(Some(wanted.clone())))
 }
 
 /// What the rule says and nobody has written: where only the operator enforces it, and where a write was judged by the names

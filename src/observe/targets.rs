@@ -22,6 +22,7 @@ use crate::decide::observed::{DeploymentSeen, TargetSeen};
 use crate::decide::upkeep::Revoked;
 use crate::decide::warnings::migrated_as;
 use crate::gate::Workload;
+use crate::status::hold;
 
 impl Observer {
     /// All targets of the run, as they are.
@@ -85,6 +86,12 @@ impl Observer {
             revoked.extend(its.map(|(record, target)| Revoked { image: target.image.clone(), why: record.id.clone() }));
         }
         Ok(revoked)
+    }
+
+    /// Why a Deployment is held, in the words of the runs that hold it.
+    pub(super) fn held_for(&self, deployment: &Deployment, workload: &Workload) -> Option<String> {
+        let peers = Peers::all(&self.caches, &deployment.namespace().unwrap_or_default(), &deployment.name_any());
+        peers.held_for(&deployment.name_any(), workload)
     }
 
     /// A Deployment. One without the label is in no cache, and that one is not there is believed from the API server alone.
@@ -155,12 +162,35 @@ pub struct Peers {
 
 impl Peers {
     fn of(caches: &Caches, run: &MigrationRun, deployment: &str) -> Self {
-        let namespace = run.namespace().unwrap_or_default();
-        let named = caches.runs_that_name(&namespace, deployment);
+        let mut peers = Self::all(caches, &run.namespace().unwrap_or_default(), deployment);
+        peers.runs.retain(|other| other.uid() != run.uid());
+        peers
+    }
+
+    /// All runs that name it.
+    fn all(caches: &Caches, namespace: &str, deployment: &str) -> Self {
+        let named = caches.runs_that_name(namespace, deployment);
         let mut runs: Vec<MigrationRun> = named.iter().filter_map(|named| named.0.as_ref().ok()).cloned().collect();
-        runs.retain(|other| other.uid() != run.uid());
         runs.sort_by_key(ResourceExt::name_any);
-        Self { namespace, runs }
+        Self { namespace: namespace.to_owned(), runs }
+    }
+
+    /// Why the Deployment is held: what each run lacks that decides there.
+    fn held_for(&self, deployment: &str, workload: &Workload) -> Option<String> {
+        let (required, waits) = (workload.required_runs(), workload.waits_for(&workload.approved()));
+        let decides = |run: &&MigrationRun| {
+            let required = required.is_empty() || required.contains(&run.name_any().as_str());
+            required && self.successor(run).is_none()
+        };
+        let lacks = |run: &MigrationRun| match releases(run, deployment) {
+            Some(image) if !waits.contains(image) => Some(format!("is for {image}, and this waits for another")),
+            _ => hold::why(&run.status.clone().unwrap_or_default(), run.spec.suspended()),
+        };
+        let named =
+            self.runs.iter().filter(decides).filter_map(|run| Some((run.metadata.name.as_deref()?, lacks(run)?)));
+        let there = |name: &&str| self.runs.iter().any(|run| run.metadata.name.as_deref() == Some(name));
+        let missing = required.iter().filter(|name| !there(name)).map(|name| (*name, "is not there".to_owned()));
+        hold::told(&waits, named.chain(missing), self.runs.is_empty())
     }
 
     fn database(&self, run: &MigrationRun) -> String {
@@ -335,6 +365,44 @@ mod tests {
         ];
         assert_eq!(peers(&others).clean_with(&new).as_deref(), Some("shop:1"));
         assert_eq!(peers(&[]).clean_with(&new), None);
+    }
+
+    #[test]
+    fn a_held_deployment_is_told_which_runs_hold_it_and_why() {
+        let workload = |required: &str| {
+            Workload::read(&json!({
+                "metadata": { "name": "shop", "labels": { "sluice.dev/gated": "true" }, "annotations": {
+                    "sluice.dev/approved-images": "shop:1", "sluice.dev/held-by": "admission",
+                    "sluice.dev/required-runs": required } },
+                "spec": { "template": { "spec": { "containers": [{ "name": "app", "image": "shop:2" }] } } },
+            }))
+        };
+        let failed = |name: &str, database: &str| {
+            let mut failed = run(name, database, "shop:2", 20, false);
+            let status = failed.status.as_mut().unwrap();
+            status.failure = serde_json::from_value(json!({ "class": "DataConflict", "reason": "UniqueViolation",
+                "migration": "20260302_sku", "message": "Rows are in the way.", "retryable": false, "step": "Migrate",
+                "attempt": 1, "confidence": "High" }))
+            .ok();
+            failed
+        };
+        let why = "DataConflict/UniqueViolation in migration 20260302_sku. Rows are in the way. A retry is asked for by \
+                   the annotation sluice.dev/retry with a new token.";
+        let told = |runs: &[MigrationRun], required: &str| peers(runs).held_for("shop", &workload(required));
+        let says = |text: String| Some(format!("shop:2 is not let go. {text}"));
+        assert_eq!(told(&[failed("a", "a")], ""), says(format!("MigrationRun a: {why}")));
+        assert_eq!(
+            told(&[run("a", "a", "shop:2", 20, false)], ""),
+            says("MigrationRun a: the database is not clean with it yet".into())
+        );
+        let both = [failed("a", "a"), run("b", "b", "shop:1", 10, true)];
+        let other = "MigrationRun b: is for shop:1, and this waits for another";
+        assert_eq!(told(&both, ""), says(format!("MigrationRun a: {why}; {other}")));
+        assert_eq!(told(&both, "b, c"), says(format!("{other}; MigrationRun c: is not there")));
+        let older = [run("a-1", "a", "shop:1", 10, true), failed("a-2", "a")];
+        assert_eq!(told(&older, ""), says(format!("MigrationRun a-2: {why}")), "the one that took over decides");
+        assert_eq!(told(&[run("a", "a", "shop:2", 20, true)], ""), None, "it is about to be let go");
+        assert_eq!(told(&[], ""), says("No MigrationRun names this Deployment in spec.targets".into()));
     }
 
     #[test]

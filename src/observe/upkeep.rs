@@ -49,6 +49,7 @@ impl Observer {
             enforcement: self.enforcement,
             now,
             revoked: self.revoked(deployment)?,
+            held_for: workload.is_held().then(|| self.held_for(deployment, &workload)).flatten(),
             selected_by: rollout::selected_by(deployment),
             max_unavailable: rollout::max_unavailable(deployment, wanted),
             recreate: rollout::is_recreate(deployment),

@@ -2,6 +2,7 @@
 
 pub mod announce;
 pub mod fold;
+pub mod hold;
 pub mod situation;
 pub mod warnings;
 

@@ -118,7 +118,7 @@ fn working(status: &MigrationRunStatus, now: Timestamp) -> (&'static str, String
 /// How a retry is asked for, where the failure's own words do not say it.
 const ASK: &str = "A retry is asked for by the annotation sluice.dev/retry with a new token.";
 
-fn stalled(status: &MigrationRunStatus) -> (&'static str, String, String) {
+pub(super) fn stalled(status: &MigrationRunStatus) -> (&'static str, String, String) {
     let Some(failure) = &status.failure else {
         return ("AwaitRetry", "Unknown".into(), "Nothing is known of the failure.".into());
     };
@@ -133,7 +133,7 @@ fn stalled(status: &MigrationRunStatus) -> (&'static str, String, String) {
     (step, failure.class.clone(), format!("{}{of}. {}{way}", name_of(failure), failure.message))
 }
 
-fn name_of(failure: &Failure) -> String {
+pub(super) fn name_of(failure: &Failure) -> String {
     match &failure.reason {
         Some(reason) => format!("{}/{reason}", failure.class),
         None => failure.class.clone(),
@@ -204,7 +204,7 @@ fn said((name, rollback): (&String, &TargetRollback)) -> String {
     }
 }
 
-fn rolled_back(status: &MigrationRunStatus) -> (&'static str, String, String) {
+pub(super) fn rolled_back(status: &MigrationRunStatus) -> (&'static str, String, String) {
     let (_, reason, message) = way_back(status);
     let image = status.release.as_ref().map_or("This release", |release| release.image.as_str());
     let why = status.rolled_back().map_or("", |record: &RollbackRecord| record.reason.as_str());

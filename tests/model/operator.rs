@@ -254,6 +254,7 @@ fn written(write: &Upkeep, deployment: &Deployment, sets: &[ReplicaSet], kept: &
         Upkeep::TakeCustody(_) | Upkeep::ScaleCustody(_) | Upkeep::GiveBack(_) => {
             panic!("{}: nothing is in custody, for nothing was rolled back", write.name())
         }
+        Upkeep::ExplainHold(_) => panic!("ExplainHold: nobody tells the model's Deployments why they are held"),
     }
 }
 

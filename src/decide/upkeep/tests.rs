@@ -115,6 +115,21 @@ fn an_open_deployment_loses_what_is_older_than_its_gate() {
 }
 
 #[test]
+fn what_is_held_says_why_once_for_each_reason_and_what_is_open_says_nothing() {
+    let mut held = gated("b", vec![set("a", 2)], vec![kept(1, "a")]);
+    held.held_for = Some("MigrationRun shop: it failed".into());
+    assert_eq!(upkeep(&held), [Upkeep::ExplainHold(held.held_for.clone())]);
+    held.workload.annotations.insert(labels::HELD_FOR.into(), "MigrationRun shop: it failed".into());
+    assert_eq!(says(&held), "", "it says so already");
+    held.held_for = None;
+    assert_eq!(says(&held), "", "what was known last stays");
+    let mut open = gated("a", vec![set("a", 2)], vec![kept(1, "a")]);
+    assert_eq!(says(&open), "");
+    open.workload.annotations.insert(labels::HELD_FOR.into(), "MigrationRun shop: it failed".into());
+    assert_eq!(upkeep(&open), [Upkeep::ExplainHold(None)]);
+}
+
+#[test]
 fn a_hold_that_the_rule_no_longer_wants_ends() {
     let mut renamed = gated("b", vec![set("a", 2)], vec![kept(1, "a")]);
     renamed.workload.containers[0].image = "a".into();
