@@ -2,6 +2,7 @@
 
 mod attempt;
 pub(crate) mod gate;
+mod objects;
 mod properties;
 pub(crate) mod release;
 mod rollback;
