@@ -4,6 +4,7 @@ use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, 
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, ResourceExt};
+use serde_json::Value;
 
 use super::{Answer, Cluster, Connection, Failure, answer, rights, status};
 use crate::api::crd;
@@ -66,14 +67,25 @@ async fn definition(cluster: &Cluster) -> Finding {
         }
         Err(error) => return Finding::unknown(WHAT, answer::unseen(&error)),
     };
-    let schema = |value: Result<serde_json::Value, _>| {
-        value.ok().and_then(|value| value.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned())
+    let schema = |value: Result<Value, _>| {
+        let schema = value.ok().and_then(|value| value.pointer("/spec/versions/0/schema/openAPIV3Schema").cloned());
+        schema.map(plain)
     };
     if schema(serde_json::to_value(&served)) == schema(crd::migration_run()) {
         return Finding::good(WHAT, format!("as of sluice {}", env!("CARGO_PKG_VERSION")));
     }
     let says = "another than that of this command: fields may be missing there; bring chart and command to one version";
     Finding::doubtful(WHAT, says)
+}
+
+/// A bound is written as 1 here and as 1.0 there.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::from(number.as_f64()),
+        Value::Array(items) => items.into_iter().map(plain).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(field, value)| (field, plain(value))).collect(),
+        other => other,
+    }
 }
 
 async fn operator(cluster: &Cluster) -> Finding {
