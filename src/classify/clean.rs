@@ -70,8 +70,8 @@ fn may_be_carried(line: &str) -> bool {
             true
         }
         [b'T' | b'D' | b'I' | b'W', b'A'..=b'Z', b'A'..=b'Z', ..] => true,
-        [b'A'..=b'S', b'a'..=b'u', b'b'..=b'y', b' ', ..] => true,
-        bytes => memchr::memchr2(b'|', b'\t', bytes).is_some_and(|at| at < 80) || has_colon(bytes),
+        [b'A'..=b'S', b'a'..=b'u', b'b'..=b'y', b' ', b' ' | b'0'..=b'9', b'0'..=b'9', ..] => true,
+        bytes => memchr::memchr2(b'|', b'\t', bytes).is_some_and(|at| (1..80).contains(&at)) || has_colon(bytes),
     }
 }
 

@@ -29,7 +29,7 @@ pub static SYSTEM: &[Rule] = &[
     rule("Could not create connection to database server", "", Hint(Reason::UNREACHABLE)),
     rule("Network Adapter could not establish", "", Hint(Reason::UNREACHABLE)),
     rule("The connection attempt failed", "", Hint(Reason::UNREACHABLE)),
-    rule("when trying to connect", r"timeout (?:exceeded|expired) when trying to connect", Hint(Reason::UNREACHABLE)),
+    rule("exceeded when trying", r"timeout exceeded when trying to connect", Hint(Reason::UNREACHABLE)),
     rule("request timed out after", r"Connection is not available, request timed out", Hint(Reason::UNREACHABLE)),
     rule("connection timed out", "", Hint(Reason::UNREACHABLE)),
     rule("no route to host", "", Hint(Reason::UNREACHABLE)),

@@ -78,7 +78,7 @@ pub static WORDS: &[Rule] = &[
     rule("Connection terminated", r"Connection terminated unexpectedly", Text(Reason::CONNECTION_CLOSED)),
     rule("connection already closed", "", Text(Reason::CONNECTION_CLOSED)),
     rule("This connection has been closed", "", Text(Reason::CONNECTION_CLOSED)),
-    rule("while sending to the backend", r"I/O error occurred while sending to", Text(Reason::CONNECTION_CLOSED)),
+    rule("I/O error occurred", r"I/O error occurred while sending to", Text(Reason::CONNECTION_CLOSED)),
     rule(
         "while reading from stream",
         r"Exception while (?:reading from|writing to) stream",

@@ -228,7 +228,7 @@ static RULES: &[Rule] = &[
     rule("Cannot find module 'prisma/config'", "", Heads(Reason::ENGINE_MISSING)),
     rule("Could not parse schema engine response", "", Heads(Reason::ENGINE_MISSING)),
     rule("-engine", r"\bspawn \S*-engine\S* E[A-Z]+", Heads(Reason::ENGINE_MISSING)),
-    rule("@prisma/engines", r"Can't write to \S*@prisma/engines", Heads(Reason::ENGINE_MISSING)),
+    rule("Can't write to ", r"Can't write to \S*@prisma/engines", Heads(Reason::ENGINE_MISSING)),
     rule("Error in Schema engine", r"^Error in Schema engine", Heads(Reason::TOOL_CRASHED)),
     rule("Error in migration engine", r"^Error in migration engine", Heads(Reason::TOOL_CRASHED)),
     rule("Error in RPC", r"^(?:Error: )?Error in RPC", Heads(Reason::TOOL_CRASHED)),
