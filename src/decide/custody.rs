@@ -89,7 +89,7 @@ pub fn progress(gated: &Gated, image: &str) -> Progress {
 fn under_way(gated: &Gated) -> String {
     let approved = gated.workload.approved();
     let good = gated.sets.iter().filter(|set| is_approved(&set.release, &approved));
-    let good: i32 = good.map(|set| set.available).sum();
+    let good: i32 = good.map(staying).sum();
     let left: i32 = gated.custody.iter().map(|set| set.present).sum();
     let room = if gated.no_room { "; its pods find no room, so others make it, a step every 30 s" } else { "" };
     let failing =
@@ -225,26 +225,28 @@ fn bearable(gated: &Gated) -> i32 {
     gated.wanted.saturating_sub(gated.max_unavailable)
 }
 
-/// Takes so many pods off what is in custody, the template's own last.
+/// Takes so many pods off what is in custody: those first that do not serve, and the template's own last.
 fn lower(gated: &Gated, by: i32, step: Option<Timestamp>) -> Vec<Upkeep> {
-    let mut sets: Vec<&Set> = gated.custody.iter().filter(|set| set.wanted > 0).collect();
-    sets.sort_by_key(|set| is_of_template(gated, set));
-    let mut left = by;
-    let mut writes = Vec::new();
-    for set in sets {
-        let off = left.min(set.wanted);
-        if off <= 0 {
-            break;
+    let mut sets: Vec<(&Set, i32)> = gated.custody.iter().filter(|set| set.wanted > 0).map(|set| (set, 0)).collect();
+    sets.sort_by_key(|(set, _)| is_of_template(gated, set));
+    let idle = |set: &Set| set.wanted - staying(set);
+    let mut left = by.max(0);
+    for pods in [&idle as &dyn Fn(&Set) -> i32, &staying] {
+        for (set, off) in &mut sets {
+            let more = left.min(pods(set));
+            left -= more;
+            *off += more;
         }
-        left -= off;
+    }
+    let fewer = |(set, off): (&Set, i32)| {
         let mut custody = Custody::of(set);
         custody.replicas = set.wanted - off;
         if let Some(step) = step {
             custody.annotations.insert(labels::CUSTODY_STEP.to_owned(), step.to_string());
         }
-        writes.push(Upkeep::ScaleCustody(Box::new(custody)));
-    }
-    writes
+        Upkeep::ScaleCustody(Box::new(custody))
+    };
+    sets.into_iter().filter(|(_, off)| *off > 0).map(fewer).collect()
 }
 
 /// Whether the release before has had its time since a pod of it was last given room.
@@ -294,7 +296,12 @@ fn bring_back(gated: &Gated, set: &Set) -> Vec<Upkeep> {
 }
 
 fn available(gated: &Gated) -> i32 {
-    gated.sets.iter().map(|set| set.available).sum()
+    gated.sets.iter().map(staying).sum()
+}
+
+/// Its available pods, but for those that go: a rollout that has just ended leaves some, for as long as they take to end.
+fn staying(set: &Set) -> i32 {
+    set.available.min(set.wanted)
 }
 
 fn waited_for_room(gated: &Gated) -> bool {

@@ -168,6 +168,14 @@ fn pods_go_as_others_come_and_an_empty_set_is_deleted() {
 }
 
 #[test]
+fn pods_that_end_or_have_not_come_up_count_for_none_that_serve() {
+    let just_emptied = set("a", 0, 3, 1);
+    assert_eq!(says(&gated(vec![just_emptied], vec![in_custody(set("b", 3, 3, 2), 0)])), "", "its pods are going");
+    let taken_twice = vec![in_custody(set("c", 3, 3, 2), 0), in_custody(set("b", 2, 0, 3), 0)];
+    assert_eq!(says(&gated(vec![set("a", 3, 0, 1)], taken_twice)), "scale b 0", "c serves, though b is the template's");
+}
+
+#[test]
 fn where_there_is_no_room_it_is_made_by_steps_that_the_deployment_bears() {
     let mut tight = gated(vec![set("a", 3, 0, 1)], vec![in_custody(set("b", 3, 3, 2), 0)]);
     tight.no_room = true;
