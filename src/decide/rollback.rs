@@ -37,8 +37,11 @@ fn refusal(observed: &Observed) -> Option<String> {
         return Some("NotAllowed: spec.rollback.mode is Never".to_owned());
     }
     if observed.status.rolled_back().is_some() {
-        let settled = !may_go_on(observed);
-        return settled.then(|| "NothingToRollBack: this release is rolled back already".to_owned());
+        let settled = || match observed.targets.iter().find_map(released_again_by) {
+            Some(run) => superseded(run),
+            None => "NothingToRollBack: this release is rolled back already".to_owned(),
+        };
+        return (!may_go_on(observed)).then(settled);
     }
     let concerned: Vec<&TargetSeen> = observed.targets.iter().filter(|target| is_let_go(target)).collect();
     if concerned.is_empty() {
@@ -59,9 +62,7 @@ fn may_go_on(observed: &Observed) -> bool {
 
 fn nothing(observed: &Observed) -> String {
     match observed.targets.iter().find_map(|target| target.successor.as_deref()) {
-        Some(run) => {
-            format!("NothingToRollBack: run {run} has taken a release up later, and decides: annotate that one")
-        }
+        Some(run) => superseded(run),
         None => {
             let seen = observed.targets.iter().find_map(|target| target.deployment.as_ref());
             let approved = seen.map(|seen| seen.workload.approved().text().replace('\n', ", ")).unwrap_or_default();
@@ -72,6 +73,10 @@ fn nothing(observed: &Observed) -> String {
             )
         }
     }
+}
+
+fn superseded(run: &str) -> String {
+    format!("NothingToRollBack: run {run} has taken a release up later, and decides: annotate that one")
 }
 
 /// Rolls back by itself what was let go and whose database has failed since, where the spec allows it. A release that was
@@ -158,6 +163,12 @@ fn off(target: &TargetSeen, rolled_back: &RolledBack) -> Option<Effect> {
     on.then(|| Effect::RevokeImages { deployment: fence, approved: approved.without(&rolled_back.image) })
 }
 
+/// The newer run that has released the very image again which this one has rolled back.
+fn released_again_by(target: &TargetSeen) -> Option<&str> {
+    let approved = target.deployment.as_ref().is_some_and(|seen| seen.workload.approved().has(&target.image));
+    target.successor.as_deref().filter(|_| target.released_again && approved)
+}
+
 /// Whether this run has let its image go there and still decides.
 fn is_let_go(target: &TargetSeen) -> bool {
     let approved = target
@@ -179,7 +190,14 @@ pub fn seen(observed: &Observed, target: &TargetSeen) -> Option<TargetRollback> 
     let gone = target.deployment.as_ref().is_none_or(|deployment| !deployment.workload.is_gated());
     match (rolled_back, &target.progress) {
         (true, _) if gone => Some(under_way(before, target, &Progress::Impossible(GONE.to_owned()))),
-        (true, Some(progress)) => Some(under_way(before, target, progress)),
+        (true, Some(progress)) => {
+            let told = under_way(before, target, progress);
+            let again = released_again_by(target).map(released_again);
+            Some(match again {
+                Some(message) => TargetRollback { state: RollbackState::Contested, message: Some(message), ..told },
+                None => told,
+            })
+        }
         (true, None) => before,
         (false, _) if !is_let_go(target) => None,
         (false, _) => target.way_back.as_ref().map_or(before, |way| Some(planned(observed, way))),
@@ -227,6 +245,12 @@ fn under_way(before: Option<TargetRollback>, target: &TargetSeen, progress: &Pro
 const GONE: &str = "the Deployment is gone, or its gate has come off: what runs there is not looked after";
 const FAILED: &str = "the release before did not become available in time: there is nothing better to serve than this one, which \
      serves in full again, held. See why its pods did not start, then ask again with a new token";
+
+fn released_again(run: &str) -> String {
+    format!(
+        "run {run} has released it again since, and decides: annotate that one. Without that run this rollback goes on"
+    )
+}
 
 fn contested(by: Option<&str>) -> String {
     let by = by.unwrap_or("somebody");

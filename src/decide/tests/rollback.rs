@@ -174,6 +174,23 @@ fn the_plan_stands_in_status_before_it_is_asked_for() {
     assert_eq!(plan(clean(target("shop", Some(deployment("shop:1", &["shop:0"]))))), None);
 }
 
+/// What waits for a newer run must not look as if pods were being replaced.
+#[test]
+fn a_rollback_that_a_newer_run_has_overtaken_says_who_decides() {
+    let mut seen = asks(with_targets(clean(), vec![let_go("shop")]), "t");
+    pass(&mut seen);
+    let progress = Some(Progress::UnderWay("its image is taken off the list".into()));
+    let again = TargetSeen { successor: Some("next".into()), released_again: true, progress, ..let_go("shop") };
+    seen.targets = vec![again];
+    assert_eq!(says(&pass(&mut seen)), "Targets", "the newer run's approval stays");
+    let told = seen.status.targets[0].rollback.clone().unwrap();
+    assert_eq!(told.state, RollbackState::Contested);
+    assert!(told.message.unwrap().contains("run next"));
+    seen.run.rollback = Some(("u".into(), None));
+    pass(&mut seen);
+    assert!(result(&seen).contains("run next"), "{}", result(&seen));
+}
+
 #[test]
 fn what_failed_or_is_contested_says_what_to_do() {
     for (progress, reason) in
