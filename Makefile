@@ -4,7 +4,7 @@ SHELL := /bin/bash
 # Where the cluster of `make cluster-up` and `make demo` lives; CLUSTER=current uses the one of KUBECONFIG instead.
 CLUSTER ?= $(CURDIR)/.cluster
 HELM ?= $(or $(shell command -v helm),$(HOME)/.cache/sluice/helm-4.3.1/helm)
-.PHONY: help build test lint generate cluster-up down demo test-unit test-api fixtures bench score
+.PHONY: help build test lint generate cluster-up down demo test-unit test-api test-gitops fixtures bench score
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -33,6 +33,9 @@ test-unit: ## The tests that need no cluster
 
 test-api: ## The tests that need an API server but no node; KUBERNETES_VERSION says of which release
 	@tests/api/all
+
+test-gitops: ## Argo CD against Sluice: what it says of each state, then a real one through a release's whole life (root)
+	@tests/gitops/all
 
 generate: ## Print the CRDs again, then what follows from them and the tables of the documents
 	cargo run --locked --quiet -- crds > crds/.new && mv crds/.new crds/migrationruns.sluice.dev.yaml
