@@ -133,7 +133,10 @@ impl Applier {
         let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
         match api.create(&PostParams::default(), object).await {
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
-            created => created.map(|_| true).map_err(|error| refusal(effect, error)),
+            created => {
+                self.watermarks.wrote(&created.map_err(|error| refusal(effect, error))?);
+                Ok(true)
+            }
         }
     }
 
@@ -171,7 +174,7 @@ impl Applier {
         };
         let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
         api.delete(&fence.name, &params).await.map_err(|error| refusal(effect, error))?;
-        self.watermarks.deleted(&fence.uid);
+        self.watermarks.deleted::<K>(&fence.uid);
         Ok(())
     }
 

@@ -71,9 +71,9 @@ fn pace(operator: &Operator, gated: &Gated, write: &Upkeep) -> Result<(), Durati
 
 fn after_error(_: Arc<Deployment>, error: &Error, operator: Arc<Operator>) -> Action {
     if error.is_ordinary() {
-        // What is in the way mostly ends within a second: our own last write that is not seen yet, or a ReplicaSet of a
-        // Deployment that was deleted.
-        return Action::requeue(Duration::from_secs(1));
+        // What is in the way mostly ends at once: our own last write that is not seen yet, the Deployment controller's to the
+        // same ReplicaSet, or a ReplicaSet of a Deployment that was deleted.
+        return Action::requeue(Duration::from_millis(200));
     }
     operator.settings.metrics.reconcile_failed(error.name());
     tracing::warn!(%error, "failed to keep a gated deployment; looking again");

@@ -2,6 +2,7 @@
 //! would decide something, and from the log of a container that has ended.
 
 pub mod caches;
+mod fresh;
 pub mod held;
 pub mod log;
 pub mod pod;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use kube::api::ListParams;
 use kube::core::Selector;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 
 use super::caches::Caches;
+use super::fresh::Freshness;
 use super::serving::{rests, running_as, serving};
 use super::{Error, Observer, fence};
 use crate::api::status::RollbackRecord;
@@ -58,11 +58,14 @@ impl Observer {
             let is_revoked = |release: &Vec<String>| revoked.iter().any(|each| release.contains(&each.image));
             deployment.running.retain(|release| release.contains(&seen.image) || !is_revoked(release));
         } else if deployment.workload.is_taken_up() && looks_back(run, &seen, rolled_back.is_some()) {
-            let gated = self.gated(&found, now).await?;
+            // A plan rests on what is kept of releases alone, and what is on the list still has not begun to go.
+            let begun = rolled_back.is_some() && !deployment.workload.approved().has(&seen.image);
+            let freshness = if begun { Freshness::Now } else { Freshness::Ours };
+            let gated = self.look(&found, now, freshness).await?;
             seen.way_back = Some(custody::way_back(&gated, &seen.image));
             seen.progress = match rolled_back.map(|_| custody::progress(&gated, &seen.image)) {
                 // Two lists are no one moment: that nothing is left is believed when it is seen twice.
-                Some(Progress::Done) => Some(custody::progress(&self.gated(&found, now).await?, &seen.image)),
+                Some(Progress::Done) => Some(custody::progress(&self.look(&found, now, freshness).await?, &seen.image)),
                 progress => progress,
             };
         }
@@ -111,8 +114,8 @@ impl Observer {
 
     /// The releases that have replicas, the newest first.
     async fn running(&self, deployment: &Deployment) -> Result<Vec<Vec<String>>, Error> {
-        // From the API server's cache: an exact answer can take it 100 ms, and what is approved already stays so anyway.
-        let mut sets = sets(&self.client, deployment, ListParams::default().match_any()).await?;
+        // What is approved already stays so anyway.
+        let mut sets = self.sets(deployment, Freshness::Ours).await?;
         sets.retain(|set| set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1) > 0);
         sets.sort_by_key(|set| std::cmp::Reverse(set.metadata.creation_timestamp.as_ref().map(|time| time.0)));
         let workload = Workload::from(deployment);
@@ -274,20 +277,6 @@ fn is_clean(run: &MigrationRun) -> bool {
 /// What the Deployment selects; none where that cannot be read, which the API server refuses.
 pub(super) fn selector(deployment: &Deployment) -> Option<Selector> {
     deployment.spec.as_ref()?.selector.clone().try_into().ok()
-}
-
-/// The Deployment's ReplicaSets.
-pub(super) async fn sets(
-    client: &Client,
-    deployment: &Deployment,
-    params: ListParams,
-) -> Result<Vec<ReplicaSet>, Error> {
-    let Some(selector) = selector(deployment) else { return Ok(Vec::new()) };
-    let api: Api<ReplicaSet> = Api::namespaced(client.clone(), &deployment.namespace().unwrap_or_default());
-    let listed = api.list(&params.labels_from(&selector)).await;
-    let mut sets = listed.map_err(|error| Error::ReadTarget(Box::new(error), deployment.name_any()))?.items;
-    sets.retain(|set| is_owned(set, deployment));
-    Ok(sets)
 }
 
 /// Whether `owner` is among the owners of `object`.

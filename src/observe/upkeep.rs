@@ -1,17 +1,21 @@
 //! A gated Deployment with its ReplicaSets and with what is kept of its releases.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use jiff::Timestamp;
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::core::{Selector, SelectorExt};
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::targets::{is_owned, release, selector, sets};
+use super::fresh::Freshness;
+use super::targets::{is_owned, release, selector};
 use super::{Error, Observer, fence, rollout};
 use crate::api::{labels, names};
 use crate::decide::sweep::{Abandoned, Kept, Owner};
@@ -19,20 +23,33 @@ use crate::decide::upkeep::{Gated, Revision, Set};
 use crate::gate::Workload;
 
 impl Observer {
-    /// All that the upkeep of a gated Deployment and its rollback are decided by.
+    /// All that the upkeep of a gated Deployment and its rollback are decided by. How many pods serve is decided by only while
+    /// something is in custody: then all is as it is now. Else it is what made the Deployment what it is, or later.
     ///
     /// # Errors
     /// When the cache is behind our own writes, or the API server does not answer.
     pub async fn gated(&self, deployment: &Deployment, now: Timestamp) -> Result<Gated, Error> {
+        let custody = self.custody(deployment, Freshness::Ours).await?;
+        let freshness = if custody.is_empty() { Freshness::since(deployment) } else { Freshness::Now };
+        self.look(deployment, now, freshness).await
+    }
+
+    pub(super) async fn look(
+        &self,
+        deployment: &Deployment,
+        now: Timestamp,
+        freshness: Freshness,
+    ) -> Result<Gated, Error> {
         if self.watermarks.is_behind(deployment) {
             return Err(Error::Stale(deployment.name_any()));
         }
+        let revoked = self.revoked(deployment)?;
         let workload = Workload::from(deployment);
         let containers = workload.named_containers();
         // In this order, so that what is taken into custody meanwhile is in one of both.
         let custody = async {
-            let sets = sets(&self.client, deployment, ListParams::default()).await?;
-            Ok((sets, self.custody(deployment).await?))
+            let sets = self.sets(deployment, freshness).await?;
+            Ok((sets, self.custody(deployment, freshness).await?))
         };
         let ((sets, custody), revisions) = futures::try_join!(custody, self.revisions(deployment, &containers))?;
         let spec = deployment.spec.as_ref();
@@ -48,7 +65,7 @@ impl Observer {
             revisions,
             enforcement: self.enforcement,
             now,
-            revoked: self.revoked(deployment)?,
+            revoked,
             held_for: workload.is_held().then(|| self.held_for(deployment, &workload)).flatten(),
             selected_by: rollout::selected_by(deployment),
             max_unavailable: rollout::max_unavailable(deployment, wanted),
@@ -124,14 +141,36 @@ impl Observer {
         })
     }
 
+    /// The Deployment's ReplicaSets, those aside that are in custody.
+    pub(super) async fn sets(&self, deployment: &Deployment, freshness: Freshness) -> Result<Vec<ReplicaSet>, Error> {
+        let Some(selector) = selector(deployment) else { return Ok(Vec::new()) };
+        let mut sets: Vec<ReplicaSet> =
+            self.list(deployment, ListParams::default().labels_from(&selector), freshness).await?;
+        sets.retain(|set| is_owned(set, deployment));
+        Ok(sets)
+    }
+
     /// The Deployment's ReplicaSets in custody.
-    async fn custody(&self, deployment: &Deployment) -> Result<Vec<ReplicaSet>, Error> {
-        let name = deployment.name_any();
-        let api: Api<ReplicaSet> = Api::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default());
-        let params = ListParams::default().labels(&format!("{}={}", labels::CUSTODY, names::label(&name)));
-        let mut sets = api.list(&params).await.map_err(|error| Error::ReadTarget(Box::new(error), name))?.items;
+    async fn custody(&self, deployment: &Deployment, freshness: Freshness) -> Result<Vec<ReplicaSet>, Error> {
+        let its = format!("{}={}", labels::CUSTODY, names::label(&deployment.name_any()));
+        let mut sets: Vec<ReplicaSet> = self.list(deployment, ListParams::default().labels(&its), freshness).await?;
         sets.retain(|set| is_owned(set, deployment) && set.metadata.deletion_timestamp.is_none());
         Ok(sets)
+    }
+
+    /// What is listed in the Deployment's namespace.
+    async fn list<K>(&self, deployment: &Deployment, params: ListParams, freshness: Freshness) -> Result<Vec<K>, Error>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default());
+        let params = freshness.ask::<K>(params, &self.watermarks);
+        let listed = api.list(&params).await;
+        let listed = listed.map_err(|error| Error::ReadTarget(Box::new(error), deployment.name_any()))?;
+        if params.resource_version.is_none() {
+            self.watermarks.listed::<K>(listed.metadata.resource_version.as_deref());
+        }
+        Ok(listed.items)
     }
 
     /// Whether pods of the Deployment's own ReplicaSets cannot be created, or found a node for.
@@ -140,22 +179,20 @@ impl Observer {
             return Ok(true);
         }
         let Some(selector) = selector(deployment) else { return Ok(false) };
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default());
-        let listed = api.list(&ListParams::default().labels_from(&selector)).await;
-        let pods = listed.map_err(|error| Error::ReadTarget(Box::new(error), deployment.name_any()))?.items;
+        let its = ListParams::default().labels_from(&selector);
+        let pods: Vec<Pod> = self.list(deployment, its, Freshness::Now).await?;
         let own = |pod: &&Pod| sets.iter().any(|set| is_owned(*pod, set));
         Ok(pods.iter().filter(own).any(rollout::is_unschedulable))
     }
 
     async fn revisions(&self, deployment: &Deployment, containers: &[&str]) -> Result<Vec<Revision>, Error> {
-        let name = deployment.name_any();
         let selector = selector(deployment);
-        let api: Api<ControllerRevision> =
-            Api::namespaced(self.client.clone(), &deployment.namespace().unwrap_or_default());
-        let params = ListParams::default().labels(&format!("{}={}", labels::DEPLOYMENT, names::label(&name)));
-        let listed = api.list(&params).await.map_err(|error| Error::ReadTarget(Box::new(error), name))?;
+        let its = format!("{}={}", labels::DEPLOYMENT, names::label(&deployment.name_any()));
+        // Only Sluice writes them.
+        let listed: Vec<ControllerRevision> =
+            self.list(deployment, ListParams::default().labels(&its), Freshness::Ours).await?;
         let mut revisions: Vec<Revision> =
-            listed.items.iter().filter_map(|kept| revision(kept, selector.as_ref(), containers)).collect();
+            listed.iter().filter_map(|kept| revision(kept, selector.as_ref(), containers)).collect();
         revisions.sort_by_key(|revision| std::cmp::Reverse(revision.number));
         Ok(revisions)
     }
