@@ -17,6 +17,9 @@ use crate::api::labels;
 /// How long pods may find no room before others make it.
 pub const NO_ROOM: Duration = Duration::from_secs(30);
 
+/// How long until it is looked again whether the last pods are gone of what is in the way: a matter of a moment, mostly.
+const ENDING: Duration = Duration::from_secs(5);
+
 /// What a rollback of a Deployment has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -55,6 +58,12 @@ pub fn go_on(gated: &Gated) -> Vec<Upkeep> {
 /// When to look again, though nothing that is watched has changed.
 #[must_use]
 pub fn look_again(gated: &Gated) -> Option<Duration> {
+    // ReplicaSets of the Deployment's own are not watched.
+    let ending = ending(gated).map(|_| ENDING);
+    next_term(gated).into_iter().chain(ending).min()
+}
+
+fn next_term(gated: &Gated) -> Option<Duration> {
     let begun = begun(gated)?;
     let passed = since(begun, gated.now);
     let room = NO_ROOM.saturating_sub(since(stepped(gated).unwrap_or(begun), gated.now));
@@ -94,9 +103,11 @@ fn under_way(gated: &Gated) -> String {
     let room = if gated.no_room { "; its pods find no room, so others make it, a step every 30 s" } else { "" };
     let failing =
         if gated.custody.iter().any(is_failing) { "; it was not in time, and the others come back" } else { "" };
+    let ending = ending(gated).map(|set| format!("; it waits until the last pods of {} are gone", set.fence.name));
     format!(
-        "{good} of {} pods of the release before are available, {left} others are left{room}{failing}",
-        gated.wanted
+        "{good} of {} pods of the release before are available, {left} others are left{room}{failing}{}",
+        gated.wanted,
+        ending.unwrap_or_default()
     )
 }
 
@@ -162,19 +173,15 @@ fn is_contested(gated: &Gated, set: &Set) -> bool {
 }
 
 /// Takes what is bad into custody, all of it in a row: the controller would grow one that is left. The template's own comes
-/// last. Before it goes what the controller would fill instead of the release to go back to: the newest without pods.
+/// last. Before it goes what the controller would fill instead of the release to go back to; while a pod of that is left,
+/// nothing is taken, since it could be neither deleted nor passed over.
 fn take(gated: &Gated) -> Vec<Upkeep> {
-    let mut bad: Vec<&Set> = bad(gated).filter(|set| !has_failed(gated, set) && !is_contested(gated, set)).collect();
-    let (Some(selected_by), false, true) = (&gated.selected_by, bad.is_empty(), gated.workload.is_held()) else {
+    let mut bad = to_be_taken(gated);
+    let (Some(selected_by), false, None) = (&gated.selected_by, bad.is_empty(), ending(gated)) else {
         return Vec::new();
     };
-    let Some(good) = last_good(gated, |_| true) else { return Vec::new() };
-    // Where it is gone it is created again when the others are out of sight: beside them the controller would empty it, and with
-    // a history of none delete it.
-    let set = gated.sets.iter().find(|set| Some(set.fence.name.as_str()) == good.name());
-    let others = gated.sets.iter().filter(|other| other.wanted == 0 && other.present == 0);
-    let newer = others.filter(|other| set.is_none_or(|set| other.fence != set.fence && other.created >= set.created));
-    let mut writes: Vec<Upkeep> = newer.map(|other| Upkeep::DeleteReplicaSet(other.fence.clone())).collect();
+    let mut writes: Vec<Upkeep> =
+        in_the_way(gated).map(|other| Upkeep::DeleteReplicaSet(other.fence.clone())).collect();
     bad.sort_by_key(|set| is_of_template(gated, set));
     writes.extend(bad.into_iter().map(|set| {
         let mut custody = Custody::of(set);
@@ -189,6 +196,28 @@ fn take(gated: &Gated) -> Vec<Upkeep> {
         Upkeep::TakeCustody(Box::new(custody))
     }));
     writes
+}
+
+/// What is bad and not in custody yet, where there is a release to go back to.
+fn to_be_taken(gated: &Gated) -> Vec<&Set> {
+    let possible = gated.selected_by.is_some() && gated.workload.is_held() && last_good(gated, |_| true).is_some();
+    let bad = bad(gated).filter(|set| possible && !has_failed(gated, set) && !is_contested(gated, set));
+    bad.collect()
+}
+
+/// What is to have no pods and is not older than the release to go back to: the controller fills the newest of those. Where
+/// that release is gone it is created again when the others are out of sight: beside them the controller would empty it, and
+/// with a history of none delete it.
+fn in_the_way(gated: &Gated) -> impl Iterator<Item = &Set> {
+    let (good, taken) = (last_good(gated, |_| true).and_then(Revision::name), to_be_taken(gated));
+    let set = gated.sets.iter().find(|set| Some(set.fence.name.as_str()) == good);
+    let idle = gated.sets.iter().filter(move |other| other.wanted == 0 && !taken.contains(other));
+    idle.filter(move |other| set.is_none_or(|set| other.fence != set.fence && other.created >= set.created))
+}
+
+/// One of those whose last pods are not gone yet, while something is to be taken.
+fn ending(gated: &Gated) -> Option<&Set> {
+    in_the_way(gated).find(|other| other.present > 0 && !to_be_taken(gated).is_empty())
 }
 
 fn is_of_template(gated: &Gated, set: &Set) -> bool {

@@ -129,6 +129,35 @@ fn what_would_be_started_in_its_place_goes_first() {
     assert_eq!(says(&gated(sets, vec![])), "delete c, take b 3");
 }
 
+/// It can be neither deleted yet nor passed over; which of its pods are left is the ReplicaSet controller's to say.
+#[test]
+fn what_would_be_started_in_its_place_is_waited_for_while_a_pod_of_it_is_left() {
+    let ending = Set { present: 1, ..set("c", 0, 1, 2) };
+    let mut waits = gated(vec![set("a", 0, 0, 1), ending, set("b", 3, 3, 3)], vec![]);
+    assert_eq!((says(&waits).as_str(), look_again(&waits)), ("", Some(ENDING)), "a pod of it still ends");
+    let Progress::UnderWay(told) = progress(&waits, "b") else { panic!("it goes on by itself") };
+    assert!(told.ends_with("it waits until the last pods of c are gone"), "{told}");
+    waits.sets.remove(0);
+    assert_eq!(says(&waits), "", "nor while what it goes back to has yet to be created again");
+    waits.sets.insert(0, set("a", 0, 0, 1));
+    waits.sets[1].present = 0;
+    assert_eq!((says(&waits).as_str(), look_again(&waits)), ("delete c, take b 3", None), "that is its end");
+    let older = Set { present: 1, ..set("old", 0, 1, 0) };
+    let passed_over = gated(vec![older, set("a", 0, 0, 1), set("b", 3, 3, 3)], vec![]);
+    assert_eq!(says(&passed_over), "take b 3", "an older one is not started");
+    let of_the_good = Set { present: 1, ..set("a", 0, 1, 1) };
+    assert_eq!(says(&gated(vec![of_the_good, set("b", 3, 3, 3)], vec![])), "take b 3", "what it goes back to ends");
+    let mut both = gated(vec![set("a", 0, 0, 1), Set { present: 1, ..set("c", 0, 1, 2) }, set("b", 3, 3, 3)], vec![]);
+    both.revoked.push(Revoked { image: "c".into(), why: "shop/1/t".into() });
+    assert_eq!(says(&both), "take c 0, take b 3", "rolled back too, it goes out of sight with the other");
+    both.sets.remove(2);
+    assert_eq!(says(&both), "take c 0", "or alone");
+    let mut nothing = gated(vec![set("a", 3, 3, 1), Set { present: 1, ..set("c", 0, 1, 2) }], vec![]);
+    assert_eq!((says(&nothing).as_str(), look_again(&nothing)), ("", None), "nothing is to be taken");
+    nothing.custody.push(in_custody(set("b", 3, 3, 3), 0));
+    assert_eq!(says(&nothing), "scale b 0", "nor is there anything left to");
+}
+
 #[test]
 fn of_several_the_templates_own_is_taken_last() {
     let mut two = gated(vec![set("a", 0, 0, 1), set("b", 2, 2, 3), set("b2", 1, 1, 2)], vec![]);
