@@ -124,6 +124,28 @@ fn a_rule_of_ones_own_is_read_from_a_file() {
 }
 
 #[test]
+fn under_the_name_that_kubectl_looks_for_it_completes_a_word() {
+    let directory = tempfile::tempdir().unwrap();
+    let called = directory.path().join("kubectl_complete-sluice");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sluice"), &called).unwrap();
+    let says = |words: &[&str]| {
+        let output = Command::new(&called).args(words).env("KUBECONFIG", "/dev/null").output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        out(&output)
+    };
+    let retry = says(&["ret"]);
+    assert!(
+        retry.starts_with("retry\tAsks for ") && retry.ends_with("\n:4\n") && retry.lines().count() == 2,
+        "{retry}"
+    );
+    let outputs = says(&["get", "--output", ""]);
+    assert!(outputs.starts_with("wide\t") && outputs.contains("\nyaml\t"), "{outputs}");
+    assert!(says(&["wait", "shop", "--for", "c"]).starts_with("clean\t"));
+    assert_eq!(says(&["status", ""]), ":0\n", "without a cluster there is no name");
+    assert_eq!(says(&[]), ":0\n");
+}
+
+#[test]
 fn completions_and_manual_pages_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = sluice(&["completions", shell], b"");

@@ -51,7 +51,11 @@ enum Command {
 /// Reads the command line and does what it asks for. Bad use ends with 2 and one line that says what to write instead.
 #[must_use]
 pub fn main() -> ExitCode {
-    let command = match parse(std::env::args_os()) {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if called(&words) == Some(complete::FOR_KUBECTL) {
+        return complete::for_kubectl(words);
+    }
+    let command = match parse(words) {
         Ok(cli) => cli.command,
         Err(error) => return refuse(&error),
     };
@@ -76,14 +80,17 @@ pub fn main() -> ExitCode {
 }
 
 /// Reads it under the name that people have typed: as `kubectl-sluice` it is a plugin of kubectl.
-fn parse(args: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let args: Vec<OsString> = args.collect();
-    let called = args.first().map(Path::new).and_then(Path::file_stem);
+fn parse(words: Vec<OsString>) -> Result<Cli, clap::Error> {
     let mut command = Cli::command();
-    if called.is_some_and(|name| name == "kubectl-sluice") {
+    if called(&words) == Some("kubectl-sluice") {
         command = command.bin_name("kubectl sluice");
     }
-    Cli::from_arg_matches(&command.try_get_matches_from(args)?)
+    Cli::from_arg_matches(&command.try_get_matches_from(words)?)
+}
+
+/// By which name.
+fn called(words: &[OsString]) -> Option<&str> {
+    Path::new(words.first()?).file_stem()?.to_str()
 }
 
 /// Prints what a command has to say. A reader that has gone (`| head`) is no failure: it has what it wanted.
@@ -127,7 +134,7 @@ mod tests {
     #[test]
     fn as_a_plugin_it_calls_itself_what_people_have_typed() {
         for (called, name) in [("/bin/kubectl-sluice", "kubectl sluice get"), ("./sluice", "sluice get")] {
-            let help = parse([called, "get", "--help"].map(OsString::from).into_iter()).err().unwrap().to_string();
+            let help = parse([called, "get", "--help"].map(OsString::from).to_vec()).err().unwrap().to_string();
             assert!(help.contains(&format!("Usage: {name}")), "{help}");
         }
     }
@@ -139,7 +146,7 @@ mod tests {
             (&["sluice", "classify", "--exit-code", "x"], "invalid value 'x'"),
             (&["sluice", "clasify"], "classify"),
         ] {
-            let error = parse(args.iter().map(OsString::from)).err().unwrap();
+            let error = parse(args.iter().map(OsString::from).collect()).err().unwrap();
             let line = one_line(&error.to_string());
             assert!(line.contains(words) && !line.contains('\n'), "{line}");
         }

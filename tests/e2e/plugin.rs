@@ -32,6 +32,11 @@ async fn kubectl_finds_it_as_a_plugin() {
     assert!(
         String::from_utf8_lossy(&run(&["sluice", "status", "--help"]).stdout).contains("Usage: kubectl sluice status")
     );
+    // What its completions ask when somebody presses Tab.
+    let completes = directory.path().join("kubectl_complete-sluice");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sluice"), completes).unwrap();
+    let said = run(&["__complete", "sluice", "status", "-n", &world.namespace, ""]);
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "app\t\n:4\n", "{said:?}");
 }
 
 fn sluice(namespace: &str, args: &[&str]) -> Said {

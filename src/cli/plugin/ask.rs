@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap_complete::ArgValueCandidates;
 use futures::StreamExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -21,6 +22,7 @@ const MANAGER: &str = "kubectl-sluice";
 #[derive(clap::Args, Debug)]
 pub struct Retry {
     /// The run
+    #[arg(add = ArgValueCandidates::new(super::names::runs))]
     pub run: String,
 
     #[command(flatten)]
@@ -32,6 +34,7 @@ pub struct Retry {
 #[derive(clap::Args, Debug)]
 pub struct Rollback {
     /// The run
+    #[arg(add = ArgValueCandidates::new(super::names::runs))]
     pub run: String,
 
     /// Shows what would be done, and does nothing

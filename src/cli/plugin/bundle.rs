@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap_complete::ArgValueCandidates;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
@@ -20,6 +21,7 @@ use crate::cli::view::withhold;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The run
+    #[arg(add = ArgValueCandidates::new(super::names::runs))]
     pub run: String,
 
     /// The directory to make [default: sluice-RUN-TIME]

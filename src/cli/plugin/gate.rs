@@ -1,5 +1,6 @@
 //! `kubectl sluice gate DEPLOYMENT`.
 
+use clap_complete::ArgValueCandidates;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 use kube::api::ListParams;
@@ -12,6 +13,7 @@ use crate::cli::view::gate::{Word, page};
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The Deployment
+    #[arg(add = ArgValueCandidates::new(super::names::gated))]
     pub deployment: String,
 
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use clap_complete::ArgValueCandidates;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use kube::api::ListParams;
@@ -17,6 +18,7 @@ use crate::cli::view::{run, table};
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// One run by its name; all of the namespace where it is left out
+    #[arg(add = ArgValueCandidates::new(super::names::runs))]
     pub name: Option<String>,
 
     /// Of all namespaces

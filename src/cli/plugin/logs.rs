@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use clap_complete::ArgValueCandidates;
 use futures::{AsyncBufReadExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -16,6 +17,7 @@ use crate::cli::view::withhold::Lines;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The run
+    #[arg(add = ArgValueCandidates::new(super::names::runs))]
     pub run: String,
 
     /// Goes on until the container ends

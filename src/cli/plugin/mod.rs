@@ -8,6 +8,7 @@ mod connect;
 pub mod gate;
 pub mod get;
 pub mod logs;
+mod names;
 mod picture;
 mod rights;
 pub mod status;

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use clap_complete::ArgValueCandidates;
 use futures::StreamExt;
 use futures::stream::{BoxStream, select_all};
 use jiff::Timestamp;
@@ -22,6 +23,7 @@ use crate::cli::view::{run::selector, tree};
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The run
+    #[arg(add = ArgValueCandidates::new(super::names::runs))]
     pub run: String,
 
     /// Shows it again at every change

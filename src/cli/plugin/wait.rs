@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap_complete::ArgValueCandidates;
 use futures::StreamExt;
 use kube::runtime::{WatchStreamExt, watcher};
 
@@ -17,6 +18,7 @@ const TIMED_OUT: u8 = 124;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The run
+    #[arg(add = ArgValueCandidates::new(super::names::runs))]
     pub run: String,
 
     /// What is waited for
