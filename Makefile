@@ -41,6 +41,7 @@ generate: ## Print the CRDs again, then what follows from them and the tables of
 	cargo run --locked --quiet -- crds > crds/.new && mv crds/.new crds/migrationruns.sluice.dev.yaml
 	HELM=$(HELM) charts/render
 	WRITE_DOCS=1 cargo test --quiet --locked --features cluster --test docs --test chart
+	WRITE_DOCS=1 cargo test --quiet --locked --features cluster --lib cli::view
 	WRITE_DOCS=1 cargo test --quiet --locked --features cluster --test fixtures the_document
 
 fixtures: ## Run the real migration tools through every failure and record what they print (root)

@@ -132,7 +132,7 @@ fn state(gate: &Workload) -> (Tone, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::held;
+    use super::super::{screenshot, tree::held};
     use super::*;
 
     #[test]
@@ -145,7 +145,10 @@ mod tests {
             enforcement: Some(Enforcement::AdmissionPolicy),
             target: serde_json::from_value(target).unwrap(),
         };
-        insta::assert_snapshot!(page(&deployment, &all, &[word], "", Style::default()));
+        let words = [word];
+        insta::assert_snapshot!(page(&deployment, &all, &words, "", Style::default()));
+        let coloured = page(&deployment, &all, &words, "", Style { colour: true });
+        screenshot::check("gate.svg", "kubectl sluice gate web", &coloured);
     }
 
     #[test]

@@ -4,6 +4,8 @@ pub mod age;
 pub mod check;
 pub mod gate;
 pub mod run;
+#[cfg(test)]
+mod screenshot;
 pub mod style;
 pub mod table;
 pub mod tree;

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::cli::view::screenshot;
 
 const NOW: &str = "2026-03-01T02:03:04Z";
 
@@ -90,6 +91,8 @@ fn a_run_that_needs_a_person_is_told_on_one_screen() {
     let page = page(&failed(), &picture(), " -n prod", NOW.parse().unwrap(), Style::default());
     insta::assert_snapshot!(page);
     assert!(page.lines().all(|line| line.chars().count() <= 80), "it does not fit into 80 columns");
+    let coloured = super::page(&failed(), &picture(), " -n prod", NOW.parse().unwrap(), Style { colour: true });
+    screenshot::check("status.svg", "kubectl sluice status shop -n prod", &coloured);
 }
 
 #[test]
