@@ -114,7 +114,8 @@ class Postgres(Server):
     def fresh(self):
         self.release()
         wait_until("a free connection", lambda: subprocess.run(self.admin_command("postgres", "SELECT 1"), capture_output=True).returncode == 0)
-        self.admin("DROP DATABASE IF EXISTS shop WITH (FORCE)", "CREATE DATABASE shop OWNER app", database="postgres")
+        # Some tools create the one that is missing.
+        self.admin("DROP DATABASE IF EXISTS nowhere WITH (FORCE)", "DROP DATABASE IF EXISTS shop WITH (FORCE)", "CREATE DATABASE shop OWNER app", database="postgres")
         self.admin("CREATE SCHEMA aside", "CREATE TABLE aside.a (n integer)", "CREATE TABLE aside.b (n integer)",
                    "INSERT INTO aside.a VALUES (0)", "INSERT INTO aside.b VALUES (0)", "ALTER SCHEMA public OWNER TO app",
                    "GRANT USAGE ON SCHEMA aside TO app", "GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA aside TO app",
@@ -190,7 +191,7 @@ class MariaDb(Server):
     def fresh(self):
         self.release()
         self.admin("SET GLOBAL read_only = 0", "SET GLOBAL innodb_lock_wait_timeout = 50", "SET GLOBAL max_statement_time = 0",
-                   "DROP DATABASE IF EXISTS shop", "DROP DATABASE IF EXISTS aside", "CREATE DATABASE shop", "CREATE DATABASE aside",
+                   "DROP DATABASE IF EXISTS nowhere", "DROP DATABASE IF EXISTS shop", "DROP DATABASE IF EXISTS aside", "CREATE DATABASE shop", "CREATE DATABASE aside",
                    "CREATE TABLE aside.a (n integer)", "CREATE TABLE aside.b (n integer)", "CREATE TABLE aside.big (t text)",
                    "CREATE TABLE aside.weight (n integer)", "INSERT INTO aside.a VALUES (0)", "INSERT INTO aside.b VALUES (0)",
                    "GRANT SELECT, INSERT, UPDATE, EXECUTE ON aside.* TO app@'127.0.0.1'", database="mysql")
