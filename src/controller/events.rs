@@ -26,7 +26,8 @@ pub async fn tell(
         publish(&recorder, said, &about, job.clone()).await;
     }
     let warned = warnings::announcements(before, after);
-    for (deployment, said) in announce::of_targets(&run.name_any(), before, after).into_iter().chain(warned) {
+    let targets = announce::of_targets(&run.name_any(), run.spec.gate_mode(), before, after);
+    for (deployment, said) in targets.into_iter().chain(warned) {
         let seen = observed.targets.iter().find(|target| target.name == deployment);
         let Some(seen) = seen.and_then(|target| target.deployment.as_ref()) else { continue };
         let its = ObjectReference {

@@ -2,6 +2,7 @@
 
 use crate::api::MigrationRunStatus;
 use crate::api::status::{RollbackState, TargetState, TargetStatus};
+use crate::api::target::GateMode;
 use crate::decide::Fact;
 
 /// An Event to write about a run.
@@ -51,9 +52,15 @@ fn announcement(fact: &Fact, before: &MigrationRunStatus, after: &MigrationRunSt
     }
 }
 
-/// What to announce on the Deployments themselves, by their names: that one is held, since when and why, or let go.
+/// What to announce on the Deployments themselves, by their names: that one is held, since when and why, or let go; with a gate
+/// that is off, only what becomes of a rollback.
 #[must_use]
-pub fn of_targets(run: &str, before: &MigrationRunStatus, after: &MigrationRunStatus) -> Vec<(String, Announcement)> {
+pub fn of_targets(
+    run: &str,
+    mode: GateMode,
+    before: &MigrationRunStatus,
+    after: &MigrationRunStatus,
+) -> Vec<(String, Announcement)> {
     let told = after.targets.iter().filter_map(|now| {
         let then = before.targets.iter().find(|then| then.name == now.name);
         let same = then.is_some_and(|then| then.state == now.state && then.message == now.message);
@@ -64,7 +71,7 @@ pub fn of_targets(run: &str, before: &MigrationRunStatus, after: &MigrationRunSt
                 let (warning, reason, note) = way_back(now)?;
                 say(warning, reason, format!("MigrationRun {run}: {note}"))
             }
-            _ if same => return None,
+            _ if same || mode == GateMode::Off => return None,
             TargetState::Held => {
                 say(true, "Held", format!("Held since {}: {message}. MigrationRun {run}: {summary}", now.since.0))
             }
@@ -98,4 +105,39 @@ fn say(warning: bool, reason: &str, note: String) -> Announcement {
         note.pop();
     }
     Announcement { warning, reason: reason.to_owned(), note }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_deployment_is_told_what_becomes_of_it_unless_the_gate_is_off() {
+        let status = |target: Value| -> MigrationRunStatus {
+            let mut target = target;
+            target["kind"] = "Deployment".into();
+            target["name"] = "shop".into();
+            target["image"] = "shop:2".into();
+            target["settled"] = true.into();
+            target["since"] = "2026-03-01T02:00:00Z".into();
+            serde_json::from_value(json!({ "targets": [target] })).unwrap()
+        };
+        let none = MigrationRunStatus::default();
+        let (held, open) = (status(json!({ "state": "Held" })), status(json!({ "state": "Open" })));
+        let back = status(json!({ "state": "Held", "rollback": { "state": "Done", "extraPods": 0 } }));
+        let said = |mode, before, after| {
+            let said = of_targets("run", mode, before, after);
+            said.into_iter().map(|(_, said)| said.reason).collect::<Vec<_>>()
+        };
+        for mode in [GateMode::Hold, GateMode::Observe] {
+            assert_eq!(said(mode, &none, &held), ["Held"]);
+            assert_eq!(said(mode, &held, &held), [""; 0]);
+            assert_eq!(said(mode, &held, &open), ["LetGo"]);
+        }
+        assert_eq!(said(GateMode::Off, &none, &held), [""; 0]);
+        assert_eq!(said(GateMode::Off, &held, &open), [""; 0]);
+        assert_eq!(said(GateMode::Off, &held, &back), ["RolledBack"]);
+    }
 }
