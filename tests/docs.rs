@@ -16,14 +16,18 @@ use sluice::classify::{Class, REASONS, Reason, explained};
 use sluice::decide::failure::retried;
 
 mod exposed;
+#[path = "docs/failures.rs"]
+mod failures;
+#[path = "docs/reference.rs"]
+mod reference;
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Fields of status or of Kubernetes' own types, whose parts are not told a second time.
 const OPAQUE: [&str; 5] = ["migrate.env", "migrate.envFrom", "conditions", "attempts.check", "attempts.failure"];
 
-/// Kubernetes' own words that no code of ours needs.
-const KUBERNETES: [&str; 1] = ["Terminating"];
+/// Kubernetes' own words that no code of ours needs, and the head that kubectl makes of a column.
+const KUBERNETES: [&str; 2] = ["Terminating", "CLASS"];
 
 struct Document {
     path: PathBuf,
@@ -202,7 +206,7 @@ fn names_exist_in_the_code() {
     let mut sources: String = ["src", "charts", "crds", "deploy", "tests"]
         .iter()
         .flat_map(|folder| files(folder, &["rs", "yaml", "tpl"]))
-        .filter(|path| !path.ends_with("tests/docs.rs"))
+        .filter(|path| !path.ends_with("tests/docs.rs") && !path.starts_with(Path::new(TOP).join("tests/docs")))
         .map(|path| fs::read_to_string(path).unwrap())
         .collect();
     sources.push_str(&source("Cargo.toml"));
@@ -402,6 +406,10 @@ fn the_tables_are_what_the_code_says() {
         ("docs/states.md", "reasons", reasons()),
         ("docs/reasons.md", "pages", pages()),
     ];
+    let of_failures = failures::parts();
+    let parts = parts
+        .into_iter()
+        .chain(of_failures.iter().map(|(file, part, content)| (file.as_str(), *part, content.clone())));
     let mut stale = Vec::new();
     for (file, part, content) in parts {
         let document = Document::read(&Path::new(TOP).join(file));
