@@ -4,12 +4,15 @@
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Value of [`MANAGED_BY`].
 pub const MANAGED_BY_SLUICE: &str = "sluice";
-/// Name of the run that an object belongs to (shortened to the 63 characters of a label value).
+/// Name of the run that an object belongs to (shortened to the 63 characters of a label value). On a database's Lease an
+/// annotation: its holder, as `NAMESPACE/NAME`.
 pub const RUN: &str = "sluice.dev/run";
 /// UID of that run: names are used again, UIDs are not.
 pub const RUN_UID: &str = "sluice.dev/run-uid";
 /// Digest of the `database.id` that a Job works on; what "one at a time per database" is judged by.
 pub const DATABASE: &str = "sluice.dev/database";
+/// On a database's Lease, the operator's: the `database.id` itself, for people.
+pub const DATABASE_ID: &str = "sluice.dev/database-id";
 /// `migrate` or `check`.
 pub const STEP: &str = "sluice.dev/step";
 /// Number of the attempt within its generation, counted from 1.

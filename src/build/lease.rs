@@ -21,8 +21,8 @@ pub fn lease(observed: &Observed, namespace: &str, database: &str) -> Result<Lea
             "namespace": namespace,
             "labels": { labels::MANAGED_BY: labels::MANAGED_BY_SLUICE, labels::DATABASE: database },
             "annotations": {
-                "sluice.dev/database-id": id,
-                "sluice.dev/run": format!("{}/{}", observed.run.namespace, observed.run.name),
+                labels::DATABASE_ID: id,
+                labels::RUN: format!("{}/{}", observed.run.namespace, observed.run.name),
             },
         },
         "spec": { "holderIdentity": holder(&observed.run.uid, generation) },
