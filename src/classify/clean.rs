@@ -5,41 +5,50 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// What log drivers, build tools, shells and loggers put before a line, up to four of them, since they nest. Letters and digits
-/// are those of ASCII: the classes of all of Unicode make a pattern of four times this size slow.
-const PREFIXES: &str = concat!(
-    r"^(?:",
-    // Times, in the forms of Docker, Kubernetes, CI services and loggers.
-    r"\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?\]?[ \t]*",
-    r"(?:std(?:out|err) [FP] |[0-9]{2}[OE]\+? )?",
-    // The process behind the time, as Heroku, Fly and the journal name it; a SQLSTATE in brackets is in capitals.
-    r"(?:(?:[A-Za-z0-9_.-]+ )?[a-z][A-Za-z0-9_.-]*\[[A-Za-z0-9_.-]+\](?:: | [a-z]{3} \[[a-z]+\] ?))?",
-    r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-9][0-9] [0-9:]{8} [A-Za-z0-9_.-]+ [A-Za-z0-9_./-]+\[[0-9]+\]: ",
-    r"|[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3} ",
-    // `gh run view --log`: the job, the step and the time.
-    r"|[^\t]{1,80}\t[^\t]{1,80}\t[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z ",
-    r"|[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)? ",
-    r"|\[?[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?: (?:INF|WRN|ERR|DBG))? ?\] ",
+/// What log drivers, build tools, shells and loggers put before a line. Letters and digits are those of ASCII: the classes of all
+/// of Unicode make a pattern of four times this size slow.
+const PREFIXES: &[&str] = &[
+    // Times, in the forms of Docker, Kubernetes, CI services and loggers; behind them the process, as Heroku, Fly and the journal
+    // name it; a SQLSTATE in brackets is in capitals.
+    concat!(
+        r"\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?\]?[ \t]*",
+        r"(?:std(?:out|err) [FP] |[0-9]{2}[OE]\+? )?",
+        r"(?:(?:[A-Za-z0-9_.-]+ )?[a-z][A-Za-z0-9_.-]*\[[A-Za-z0-9_.-]+\](?:: | [a-z]{3} \[[a-z]+\] ?))?",
+    ),
+    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-9][0-9] [0-9:]{8} [A-Za-z0-9_.-]+ [A-Za-z0-9_./-]+\[[0-9]+\]: ",
+    r"[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3} ",
+    COLUMNS,
+    r"[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)? ",
+    r"\[?[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?: (?:INF|WRN|ERR|DBG))? ?\] ",
     // docker compose, pm2, Terraform, BuildKit, `kubectl logs --prefix`, deploy scripts.
-    r"|(?:[0-9]+\|)?[A-Za-z][A-Za-z0-9_.-]*[ \t]*\|(?: |$)",
-    r#"|[a-z][A-Za-z0-9_.\[\]"-]* \((?:local|remote)-exec\): "#,
-    r"|#[0-9]+ (?:[0-9]+\.[0-9]+ )?",
-    r"|[0-9]+\.[0-9]{2,3} ",
-    r"|\[pod/[^\]]+\] ",
-    r"|(?:err|out|stderr|stdout): ",
-    r"|##\[(?:error|warning|debug)\]",
+    r"(?:[0-9]+\|)?[A-Za-z][A-Za-z0-9_.-]*[ \t]*\|(?: |$)",
+    r#"[a-z][A-Za-z0-9_.\[\]"-]* \((?:local|remote)-exec\): "#,
+    r"#[0-9]+ (?:[0-9]+\.[0-9]+ )?",
+    r"[0-9]+\.[0-9]{2,3} ",
+    r"\[pod/[^\]]+\] ",
+    r"(?:err|out|stderr|stdout): ",
+    r"##\[(?:error|warning|debug)\]",
     // concurrently, Maven, Gradle and plain loggers.
-    r"|\[(?:[0-9]{1,3}|[a-z][a-z0-9_:.-]*)\] ",
-    r"|\[(?:ERROR|INFO|WARNING|WARN|DEBUG)\] ",
+    r"\[(?:[0-9]{1,3}|[a-z][a-z0-9_:.-]*)\] ",
+    r"\[(?:ERROR|INFO|WARNING|WARN|DEBUG)\] ",
     // Spring Boot and its like, and Rust's tracing. What a program calls an error keeps its mark.
-    r"|(?:TRACE|DEBUG|INFO|WARN) +[0-9]+ --- (?:\[[^\]]*\] *)+\S+ +: ",
-    r"|(?:TRACE|DEBUG|INFO|WARN) [A-Za-z0-9_]+(?:::[A-Za-z0-9_]+)+: ",
+    r"(?:TRACE|DEBUG|INFO|WARN) +[0-9]+ --- (?:\[[^\]]*\] *)+\S+ +: ",
+    r"(?:TRACE|DEBUG|INFO|WARN) [A-Za-z0-9_]+(?:::[A-Za-z0-9_]+)+: ",
     // PowerShell, around the first line of standard error.
-    r"|[a-z][a-z0-9_.-]* : ",
-    r"){1,4}"
-);
+    r"[a-z][a-z0-9_.-]* : ",
+];
+/// `gh run view --log`: the job, the step and the time. It counts what stands between tabs, which is dear in a pattern.
+const COLUMNS: &str = r"[^\t]{1,80}\t[^\t]{1,80}\t[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z ";
 
-static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PREFIXES).ok());
+static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| prefix(|each| each != COLUMNS));
+static PREFIX_IN_COLUMNS: LazyLock<Option<Regex>> = LazyLock::new(|| prefix(|_| true));
+
+/// The pattern of up to four prefixes, since they nest.
+fn prefix(wanted: impl Fn(&str) -> bool) -> Option<Regex> {
+    let wanted: Vec<&str> = PREFIXES.iter().copied().filter(|each| wanted(each)).collect();
+    Regex::new(&format!("^(?:{}){{1,4}}", wanted.join("|"))).ok()
+}
+
 /// The line without what carried it.
 pub fn line(raw: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(raw) {
@@ -58,21 +67,37 @@ pub fn text_line(text: &str) -> Cow<'_, str> {
 
 /// What a line carries.
 fn carried(line: &str) -> &str {
-    let found = PREFIX.as_ref().filter(|_| may_be_carried(line)).and_then(|prefix| prefix.find(line));
-    let rest = found.and_then(|prefix| line.get(prefix.end()..)).unwrap_or(line);
+    let rest = if may_be_carried(line.as_bytes()) { without_prefixes(line) } else { line };
     rest.trim_end()
 }
 
+fn without_prefixes(line: &str) -> &str {
+    let prefix = if may_be_in_columns(line.as_bytes()) { &PREFIX_IN_COLUMNS } else { &PREFIX };
+    let found = prefix.as_ref().and_then(|prefix| prefix.find(line));
+    found.and_then(|prefix| line.get(prefix.end()..)).unwrap_or(line)
+}
+
 /// Whether a prefix is possible at all: a time, a bracket, a month, or a name before ` | `, a tab or ` : `.
-fn may_be_carried(line: &str) -> bool {
-    match line.as_bytes() {
+fn may_be_carried(line: &[u8]) -> bool {
+    match line {
         [b'0'..=b'9' | b'[' | b'#', ..] | [b'e', b'r', b'r', ..] | [b'o', b'u', b't', ..] | [b's', b't', b'd', ..] => {
             true
         }
         [b'T' | b'D' | b'I' | b'W', b'A'..=b'Z', b'A'..=b'Z', ..] => true,
         [b'A'..=b'S', b'a'..=b'u', b'b'..=b'y', b' ', b' ' | b'0'..=b'9', b'0'..=b'9', ..] => true,
-        bytes => memchr::memchr2(b'|', b'\t', bytes).is_some_and(|at| (1..80).contains(&at)) || has_colon(bytes),
+        [first, ..] => {
+            let bar = memchr::memchr2(b'|', b'\t', line).is_some_and(|at| (1..80).contains(&at));
+            bar || first.is_ascii_lowercase() && has_colon(line)
+        }
+        [] => false,
     }
+}
+
+/// Whether a year stands behind a tab.
+fn may_be_in_columns(line: &[u8]) -> bool {
+    let is_year =
+        |at: usize| matches!(line.get(at + 1..), Some([b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..]));
+    memchr::memchr_iter(b'\t', line).any(is_year)
 }
 
 /// Whether ` : ` stands in the line, or Terraform's `): `.
