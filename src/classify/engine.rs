@@ -107,29 +107,28 @@ impl Engine {
             self.rules.keep(&mut found, |says| is_turn(says) || matches!(says, Says::Mentions));
         }
         if !found.is_empty() {
-            self.weigh(at, line, &found);
+            self.weigh(at, line, &mut found);
         }
         self.found = found;
     }
 
     /// Takes what matches in a line that holds literals. Patterns are tried only where a match would change something.
-    fn weigh(&mut self, at: u64, line: &str, found: &Found) {
-        let (rules, mut hits) = (self.rules, Vec::new());
-        self.work += line.len() * rules.matching(line, found, is_turn, &mut hits);
-        let turned = !hits.is_empty();
+    fn weigh(&mut self, at: u64, line: &str, found: &mut Found) {
+        let rules = self.rules;
+        self.work += line.len() * rules.try_on(line, found, is_turn);
+        let turned = found.has_matched();
         let asked = |says: &Says| !is_turn(says) && (turned || self.matters(at, says));
         let another = found.dialect().is_some() && found.dialect() != self.run.dialect;
         if !turned && !another && !rules.any(found, |says| asked(says) && !matches!(says, Says::Nothing)) {
             return;
         }
-        let tried = rules.matching(line, found, asked, &mut hits);
+        let tried = rules.try_on(line, found, asked);
         self.work += line.len() * tried;
-        if hits.iter().any(|(_, hit)| matches!(hit.rule.says, Says::Nothing)) {
+        if rules.hits(line, found).any(|hit| matches!(hit.rule.says, Says::Nothing)) {
             return;
         }
-        hits.sort_unstable_by_key(|(index, _)| *index);
         self.run.dialect = found.dialect().or(self.run.dialect);
-        let told = hits.iter().fold(false, |told, (_, hit)| self.apply(at, hit) | told);
+        let told = rules.hits(line, found).fold(false, |told, hit| self.apply(at, &hit) | told);
         if told {
             self.remember(line);
         }

@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use super::clean;
-use super::rules::{Rule, RuleSet, Says};
+use super::rules::{Found, Rule, RuleSet, Says};
 use super::scan::{Reader, Stream};
 use super::tool::Tool;
 
@@ -18,7 +18,7 @@ fn is_anybodys(needle: &str) -> bool {
 pub(super) fn guess(head: &[u8]) -> Tool {
     static ALL: OnceLock<RuleSet> = OnceLock::new();
     let rules = ALL.get_or_init(|| RuleSet::new(&Tool::ALL.map(|tool| tool.table().rules)));
-    let (mut stream, mut marks) = (Stream::default(), Marks { rules, seen: BTreeSet::new() });
+    let (mut stream, mut marks) = (Stream::default(), Marks { rules, found: Found::default(), seen: BTreeSet::new() });
     stream.push(head, rules, &mut marks);
     stream.end(rules, &mut marks);
     let count = |tool: &Tool| marks.seen.iter().filter(|(of, _)| of == tool).count();
@@ -35,14 +35,16 @@ fn owner(rule: &'static Rule) -> Option<Tool> {
 /// The rules of each tool that have matched, each counted once: repetition proves nothing.
 struct Marks<'r> {
     rules: &'r RuleSet,
+    found: Found,
     seen: BTreeSet<(Tool, &'static str)>,
 }
 
 impl Reader for Marks<'_> {
     fn line(&mut self, _: u64, raw: &[u8]) {
         let line = clean::line(raw);
-        let own = self.rules.hits(&line).into_iter().map(|hit| hit.rule);
-        let own = own.filter(|rule| is_own(&rule.says) && !is_anybodys(rule.needle));
+        self.rules.find(&line, &mut self.found);
+        self.rules.try_on(&line, &mut self.found, is_own);
+        let own = self.rules.hits(&line, &self.found).map(|hit| hit.rule).filter(|rule| !is_anybodys(rule.needle));
         self.seen.extend(own.filter_map(|rule| Some((owner(rule)?, rule.needle))));
     }
 

@@ -4,6 +4,7 @@
 //! here. Rules are data: a table for each tool, and tables of the databases' codes. How the container ended is the truth;
 //! the text refines it, and where the two contradict each other the outcome is Unknown. Nothing leaves before redaction.
 
+mod beginning;
 mod clean;
 pub mod codes;
 mod common;

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use regex::{Captures, Regex};
 
+use super::beginning::Beginning;
 use super::codes::Dialect;
 use super::filter::{Filter, Places};
 use super::reason::Reason;
@@ -97,18 +98,29 @@ struct Ready {
     pattern: OnceLock<Option<Pattern>>,
 }
 
-/// A pattern, and which of its groups are called how: looking for a name costs more than looking at a line.
-struct Pattern {
-    regex: Regex,
-    groups: Vec<(&'static str, usize)>,
+/// A pattern by what answers it. Of an engine's groups it is kept which are called how: looking for a name costs more than
+/// looking at a line.
+enum Pattern {
+    Beginning(Beginning),
+    Engine { regex: Regex, groups: Vec<(&'static str, usize)> },
 }
 
 impl Pattern {
     fn new(text: &str) -> Option<Self> {
+        if let Some(beginning) = Beginning::of(text) {
+            return Some(Self::Beginning(beginning));
+        }
         let regex = Regex::new(text).ok()?;
         let place = |name: &'static str| Some((name, regex.capture_names().position(|group| group == Some(name))?));
         let groups = ["name", "code", "state"].into_iter().filter_map(place).collect();
-        Some(Self { regex, groups })
+        Some(Self::Engine { regex, groups })
+    }
+
+    fn matches(&self, line: &str) -> bool {
+        match self {
+            Self::Beginning(beginning) => beginning.matches(line),
+            Self::Engine { regex, .. } => regex.is_match(line),
+        }
     }
 }
 
@@ -129,18 +141,25 @@ impl<'l> Hit<'l> {
 
     /// The text of a group, where it took part and is not empty.
     pub fn group(&self, name: &str) -> Option<&'l str> {
-        let pattern = self.pattern?;
-        let (_, place) = pattern.groups.iter().find(|(group, _)| *group == name)?;
-        let groups = self.groups.get_or_init(|| pattern.regex.captures(self.line)).as_ref()?;
-        groups.get(*place).map(|m| m.as_str().trim()).filter(|text| !text.is_empty())
+        let text = match self.pattern? {
+            Pattern::Beginning(beginning) => beginning.group(name)?,
+            Pattern::Engine { regex, groups } => {
+                let (_, place) = groups.iter().find(|(group, _)| *group == name)?;
+                self.groups.get_or_init(|| regex.captures(self.line)).as_ref()?.get(*place)?.as_str()
+            }
+        };
+        Some(text.trim()).filter(|text| !text.is_empty())
     }
 }
 
-/// Which literals a line holds, and whose dialect it speaks. Kept between lines for its room alone.
+/// Which literals a line holds, which rules match it, and whose dialect it speaks. Kept between lines for its room alone.
 #[derive(Default)]
 pub(super) struct Found {
     indexes: Vec<usize>,
-    seen: Vec<bool>,
+    matched: Vec<usize>,
+    /// How many lines were looked at, and in which of them each literal was last seen: so nothing is cleared between lines.
+    lines: u64,
+    seen: Vec<u64>,
     dialect: Option<Dialect>,
 }
 
@@ -148,6 +167,11 @@ impl Found {
     /// Whether no rule's literal is in the line.
     pub fn is_empty(&self) -> bool {
         self.indexes.is_empty()
+    }
+
+    /// Whether any rule that was tried matches.
+    pub fn has_matched(&self) -> bool {
+        !self.matched.is_empty()
     }
 
     /// The database that the line names.
@@ -174,15 +198,16 @@ impl RuleSet {
 
     /// Looks for the literals of all rules in a line.
     pub fn find(&self, line: &str, found: &mut Found) {
-        let Found { indexes, seen, dialect } = found;
+        let Found { indexes, matched, lines, seen, dialect } = found;
         indexes.clear();
+        matched.clear();
         *dialect = None;
-        seen.clear();
-        seen.resize(self.rules.len(), false);
+        *lines += 1;
+        seen.resize(self.rules.len(), 0);
         let marks = self.rules.len() + DIRT.len();
         self.literals.each(line.as_bytes(), |literal| match seen.get_mut(literal) {
-            Some(seen) if !*seen => {
-                *seen = true;
+            Some(seen) if *seen < *lines => {
+                *seen = *lines;
                 indexes.push(literal);
             }
             Some(_) => {}
@@ -199,40 +224,42 @@ impl RuleSet {
         found.indexes.retain(|index| self.rules.get(*index).is_some_and(|ready| asked(&ready.rule.says)));
     }
 
-    /// Adds every rule of those found that matches the line and is asked for; tells how many were tried.
-    pub fn matching<'l>(
-        &'l self,
-        line: &'l str,
-        found: &Found,
-        asked: impl Fn(&Says) -> bool,
-        hits: &mut Vec<(usize, Hit<'l>)>,
-    ) -> usize {
-        let ready = found.indexes.iter().filter_map(|index| Some((*index, self.rules.get(*index)?)));
+    /// Tries the rules of those found that are asked for, and keeps which of them match the line; tells how many were tried.
+    pub fn try_on(&self, line: &str, found: &mut Found, asked: impl Fn(&Says) -> bool) -> usize {
+        let Found { indexes, matched, .. } = found;
+        let ready = indexes.iter().filter_map(|index| Some((*index, self.rules.get(*index)?)));
         let asked = ready.filter(|(_, ready)| asked(&ready.rule.says));
-        asked.map(|(index, ready)| hits.extend(ready.hit(line).map(|hit| (index, hit)))).count()
+        let tried = asked.map(|(index, ready)| matched.extend(ready.matches(line).then_some(index))).count();
+        matched.sort_unstable();
+        tried
+    }
+
+    /// The rules that were tried and match the line, in the order of the tables.
+    pub fn hits<'l>(&'l self, line: &'l str, found: &'l Found) -> impl Iterator<Item = Hit<'l>> {
+        found.matched.iter().filter_map(move |index| Some(self.rules.get(*index)?.hit(line)))
     }
 
     /// Whether any rule of those found is asked for.
     pub fn any(&self, found: &Found, asked: impl Fn(&Says) -> bool) -> bool {
         found.indexes.iter().filter_map(|index| self.rules.get(*index)).any(|ready| asked(&ready.rule.says))
     }
-
-    /// Every rule that matches the line, in the order of the tables.
-    pub fn hits<'l>(&'l self, line: &'l str) -> Vec<Hit<'l>> {
-        let mut found = Found::default();
-        self.find(line, &mut found);
-        found.indexes.iter().filter_map(|index| self.rules.get(*index)?.hit(line)).collect()
-    }
 }
 
 impl Ready {
-    fn hit<'l>(&'l self, line: &'l str) -> Option<Hit<'l>> {
-        let hit = |pattern| Hit { rule: self.rule, pattern, groups: OnceCell::new(), line };
+    fn matches(&self, line: &str) -> bool {
+        self.rule.pattern.is_empty() || self.pattern().is_some_and(|pattern| pattern.matches(line))
+    }
+
+    /// The match in a line that is known to match.
+    fn hit<'l>(&'l self, line: &'l str) -> Hit<'l> {
+        Hit { rule: self.rule, pattern: self.pattern(), groups: OnceCell::new(), line }
+    }
+
+    fn pattern(&self) -> Option<&Pattern> {
         if self.rule.pattern.is_empty() {
-            return Some(hit(None));
+            return None;
         }
-        let pattern = self.pattern.get_or_init(|| Pattern::new(self.rule.pattern)).as_ref()?;
-        pattern.regex.is_match(line).then(|| hit(Some(pattern)))
+        self.pattern.get_or_init(|| Pattern::new(self.rule.pattern)).as_ref()
     }
 }
 
@@ -280,6 +307,13 @@ pub(super) mod tests {
         }
     }
 
+    /// Whether a rule of the set that matches the line says what is looked for.
+    pub fn says(set: &RuleSet, line: &str, wanted: impl Fn(&Says) -> bool) -> bool {
+        let mut found = Found::default();
+        set.find(line, &mut found);
+        set.try_on(line, &mut found, wanted) > 0 && found.has_matched()
+    }
+
     static TABLE: &[Rule] =
         &[rule("P3018", r"^Error: (?<code>P3018)$", Says::Opens), rule("error", "", Says::Hint(Reason::TOOL_CRASHED))];
 
@@ -287,10 +321,13 @@ pub(super) mod tests {
     fn literals_lead_to_patterns_in_order() {
         check(TABLE);
         let set = RuleSet::new(&[TABLE]);
-        let hits = set.hits("Error: P3018");
-        assert_eq!(hits.len(), 2);
-        assert_eq!(hits[0].group("code"), Some("P3018"));
-        assert!(set.hits("all is well").is_empty());
+        let mut found = Found::default();
+        set.find("Error: P3018", &mut found);
+        assert_eq!(set.try_on("Error: P3018", &mut found, |_| true), 2);
+        let codes: Vec<_> = set.hits("Error: P3018", &found).map(|hit| hit.group("code")).collect();
+        assert_eq!(codes, [Some("P3018"), None]);
+        set.find("all is well", &mut found);
+        assert!(found.is_empty() && !found.has_matched());
         assert!(set.places(b"nothing here\nError: x").next(0).is_some_and(|at| at > 12));
         assert_eq!(set.places(b"nothing here\nat all").next(0), None);
     }

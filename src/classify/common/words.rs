@@ -285,7 +285,8 @@ pub static WORDS: &[Rule] = &[
     rule("could not serialize access", "", Text(Reason::DEADLOCK)),
     rule("TransactionRetryWithProtoRefreshError", "", Text(Reason::DEADLOCK)),
     // A server's ERROR whose words are not known: the author's own, most often.
-    rule("ERROR:", r"(?:^|: )ERROR:  ", Says::Vague(Reason::MIGRATION_FAILED)),
+    rule("ERROR:", r"^ERROR:  ", Says::Vague(Reason::MIGRATION_FAILED)),
+    rule(": ERROR:  ", ": ERROR:  ", Says::Vague(Reason::MIGRATION_FAILED)),
 ];
 
 #[cfg(test)]
