@@ -4,6 +4,8 @@
 use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Hir, HirKind, Look};
 
+use super::rules::GROUPS;
+
 /// The most texts that are compared one after the other.
 const MOST: usize = 8;
 
@@ -13,8 +15,8 @@ pub(super) struct Beginning {
     /// Every text that the pattern stands for.
     texts: Vec<String>,
     then: Then,
-    /// The group at the pattern's end and what it holds.
-    group: Option<(String, String)>,
+    /// The group at the pattern's end, by its place in [`GROUPS`], and what it holds.
+    group: Option<(usize, String)>,
 }
 
 /// What follows the text.
@@ -42,7 +44,8 @@ impl Beginning {
             (0, _) => None,
             (1, HirKind::Capture(group)) => {
                 let HirKind::Literal(text) = group.sub.kind() else { return None };
-                Some((group.name.as_deref()?.to_owned(), String::from_utf8(text.0.to_vec()).ok()?))
+                let place = GROUPS.iter().position(|name| group.name.as_deref() == Some(name))?;
+                Some((place, String::from_utf8(text.0.to_vec()).ok()?))
             }
             _ => return None,
         };
@@ -57,9 +60,9 @@ impl Beginning {
         self.texts.iter().any(|text| line.strip_prefix(text.as_str()).is_some_and(|rest| self.then.fits(text, rest)))
     }
 
-    /// What a group holds wherever the pattern matches.
-    pub fn group(&self, name: &str) -> Option<&str> {
-        self.group.as_ref().filter(|(group, _)| group == name).map(|(_, text)| text.as_str())
+    /// What the group at this place of [`GROUPS`] holds wherever the pattern matches.
+    pub fn group(&self, place: usize) -> Option<&str> {
+        self.group.as_ref().filter(|(group, _)| *group == place).map(|(_, text)| text.as_str())
     }
 }
 
@@ -108,9 +111,9 @@ mod tests {
                             let line = format!("{before}{text}{after}");
                             assert_eq!(beginning.matches(&line), regex.is_match(&line), "{pattern}: {line:?}");
                             let Some(groups) = regex.captures(&line) else { continue };
-                            for name in ["name", "code", "state"] {
+                            for (place, name) in GROUPS.into_iter().enumerate() {
                                 let held = groups.name(name).map(|group| group.as_str());
-                                assert_eq!(beginning.group(name), held, "{pattern}: {line:?}");
+                                assert_eq!(beginning.group(place), held, "{pattern}: {line:?}");
                             }
                         }
                     }

@@ -169,9 +169,14 @@ fn remains(text: &[u8]) -> Option<usize> {
     (well && text.get(numbers) == Some(&b'm')).then_some(numbers + 1)
 }
 
-/// Whether nothing can be hidden: printable ASCII without a bracket. Without a branch, so that many bytes are tested at once.
+/// Whether nothing can be hidden: printable ASCII, and what stands behind a bracket begins no colour. Without a branch, so that
+/// many bytes are tested at once.
 fn is_plain(text: &[u8]) -> bool {
-    text.iter().fold(true, |plain, b| plain & (matches!(b, b' '..=b'~' | b'\t') & (*b != b'[')))
+    let (printable, brackets) = text.iter().fold((true, false), |(printable, brackets), b| {
+        (printable & matches!(b, b' '..=b'~' | b'\t'), brackets | (*b == b'['))
+    });
+    let is_colour = |at: usize| text.get(at + 1).is_some_and(u8::is_ascii_digit);
+    printable && !(brackets && memchr::memchr_iter(b'[', text).any(is_colour))
 }
 
 /// Characters that change how a terminal or a browser shows the text around them.

@@ -164,14 +164,14 @@ impl Engine {
         let quoting = run.quoting;
         match &hit.rule.says {
             Says::Starts => self.start(at),
-            Says::Works if !quoting => run.works(at, hit.group("name")),
+            Says::Works if !quoting => run.works(at, hit.name()),
             Says::Done if !quoting => run.done(at),
             Says::Underway if !quoting => run.under_way(at, true),
             Says::Sets if !quoting => run.under_way(at, false),
             Says::Lists if !quoting => run.list(at),
             Says::Listed if !quoting => run.listed(at),
             Says::NoticeNext => run.notice = true,
-            Says::Mentions if run.mentioned.is_none() => run.mentioned = hit.group("name").map(str::to_owned),
+            Says::Mentions if run.mentioned.is_none() => run.mentioned = hit.name().map(str::to_owned),
             _ => return self.account(at, hit),
         }
         false
@@ -182,21 +182,21 @@ impl Engine {
         let run = &mut self.run;
         let quoting = run.quoting;
         match &hit.rule.says {
-            Says::Opens if !quoting => run.open(at, hit.group("code"), hit.group("name")),
+            Says::Opens if !quoting => run.open(at, hit.code(), hit.name()),
             Says::Heads(reason) if !quoting => {
-                run.open(at, hit.group("code"), hit.group("name"));
+                run.open(at, hit.code(), hit.name());
                 self.signal(at, Weight::Heading, reason, hit);
             }
             Says::Quotes => run.quote(at),
             Says::Inside => run.account = Some(at),
             Says::Blames => {
                 run.account = Some(at);
-                run.blame(hit.group("name"));
+                run.blame(hit.name());
             }
             Says::BlamesNext if !quoting => self.names_next = true,
             Says::Cause(reason) if !quoting => {
                 run.account = Some(at);
-                run.blame(hit.group("name"));
+                run.blame(hit.name());
                 self.signal(at, Weight::Detail, reason, hit);
             }
             Says::ByCode => return self.by_code(at, hit),
@@ -204,7 +204,7 @@ impl Engine {
             Says::Text(reason) => self.signal(at, Weight::Words, reason, hit),
             Says::Hint(reason) => self.signal(at, Weight::Hint, reason, hit),
             Says::Vague(reason) => {
-                run.blame(hit.group("name"));
+                run.blame(hit.name());
                 self.signal(at, Weight::Vague, reason, hit);
             }
             Says::Applied if !quoting => run.applied = Some(at),
@@ -230,7 +230,7 @@ impl Engine {
         if mem::take(&mut self.run.notice) {
             return false;
         }
-        let (state, code) = (hit.group("state"), hit.group("code"));
+        let (state, code) = (hit.state(), hit.code());
         if state.is_some() && code.is_some() {
             // Only MySQL and MariaDB tell both in one breath.
             self.run.dialect.get_or_insert(codes::Dialect::MySql);
@@ -276,7 +276,7 @@ impl Engine {
     }
 
     fn signal(&mut self, at: u64, weight: Weight, reason: &Reason, hit: &Hit<'_>) {
-        self.cause(at, weight, reason, || hit.group("code"));
+        self.cause(at, weight, reason, || hit.code());
     }
 
     /// Takes a signal. Within an account it says that the account goes on.

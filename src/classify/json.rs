@@ -28,8 +28,13 @@ const DEPTH: usize = 3;
 
 /// The texts of a line that is a JSON object; nothing where it is not.
 pub fn texts(line: &str) -> Option<Vec<Cow<'_, str>>> {
-    let line = line.trim();
-    if !(line.starts_with('{') && line.ends_with('}')) {
+    let line = line.trim_start();
+    // Most lines need no more than this look.
+    if !line.starts_with('{') {
+        return None;
+    }
+    let line = line.trim_end();
+    if !line.ends_with('}') {
         return None;
     }
     let Said::Fields(fields) = serde_json::from_str(line).ok()? else { return None };
@@ -40,7 +45,7 @@ pub fn texts(line: &str) -> Option<Vec<Cow<'_, str>>> {
 
 fn collect<'l>(name: usize, value: Said<'l>, depth: usize, texts: &mut Vec<Cow<'l, str>>) {
     match value {
-        Said::Text(text) if FIELDS.get(name) == Some(&"code") => texts.push(format!("code: '{text}'").into()),
+        Said::Text(text) if FIELDS.get(name) == Some(&"code") => texts.push(["code: '", &text, "'"].concat().into()),
         Said::Text(text) if text.contains('\n') => texts.extend(text.lines().map(|line| Cow::Owned(line.to_owned()))),
         Said::Text(text) => texts.extend((!text.is_empty()).then_some(text)),
         Said::Fields(fields) if depth < DEPTH => {

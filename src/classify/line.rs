@@ -29,10 +29,10 @@ pub(super) fn is_statement(line: &str) -> bool {
         "raise ",
         "do $",
     ];
-    let line = line.trim();
-    if !line.ends_with(';') {
+    if !line.trim_end().ends_with(';') {
         return false;
     }
+    let line = line.trim_start();
     let begins = |word: &&str| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     BEGINNINGS.iter().any(begins) && !line.contains(" - ")
 }

@@ -98,11 +98,14 @@ struct Ready {
     pattern: OnceLock<Option<Pattern>>,
 }
 
-/// A pattern by what answers it. Of an engine's groups it is kept which are called how: looking for a name costs more than
-/// looking at a line.
+/// The groups that a pattern may have.
+pub(super) const GROUPS: [&str; 3] = ["name", "code", "state"];
+
+/// A pattern by what answers it. Of an engine's groups it is kept which is which of [`GROUPS`]: looking for a name costs more
+/// than looking at a line.
 enum Pattern {
     Beginning(Beginning),
-    Engine { regex: Regex, groups: Vec<(&'static str, usize)> },
+    Engine { regex: Regex, groups: [Option<usize>; GROUPS.len()] },
 }
 
 impl Pattern {
@@ -111,8 +114,7 @@ impl Pattern {
             return Some(Self::Beginning(beginning));
         }
         let regex = Regex::new(text).ok()?;
-        let place = |name: &'static str| Some((name, regex.capture_names().position(|group| group == Some(name))?));
-        let groups = ["name", "code", "state"].into_iter().filter_map(place).collect();
+        let groups = GROUPS.map(|name| regex.capture_names().position(|group| group == Some(name)));
         Some(Self::Engine { regex, groups })
     }
 
@@ -139,13 +141,28 @@ impl<'l> Hit<'l> {
         is_raised(self.line)
     }
 
-    /// The text of a group, where it took part and is not empty.
-    pub fn group(&self, name: &str) -> Option<&'l str> {
+    /// A migration's name.
+    pub fn name(&self) -> Option<&'l str> {
+        self.group(0)
+    }
+
+    /// The tool's or the database's code.
+    pub fn code(&self) -> Option<&'l str> {
+        self.group(1)
+    }
+
+    /// A SQLSTATE.
+    pub fn state(&self) -> Option<&'l str> {
+        self.group(2)
+    }
+
+    /// The text of the group at this place of [`GROUPS`], where it took part and is not empty.
+    fn group(&self, group: usize) -> Option<&'l str> {
         let text = match self.pattern? {
-            Pattern::Beginning(beginning) => beginning.group(name)?,
+            Pattern::Beginning(beginning) => beginning.group(group)?,
             Pattern::Engine { regex, groups } => {
-                let (_, place) = groups.iter().find(|(group, _)| *group == name)?;
-                self.groups.get_or_init(|| regex.captures(self.line)).as_ref()?.get(*place)?.as_str()
+                let place = (*groups.get(group)?)?;
+                self.groups.get_or_init(|| regex.captures(self.line)).as_ref()?.get(place)?.as_str()
             }
         };
         Some(text.trim()).filter(|text| !text.is_empty())
@@ -302,7 +319,7 @@ pub(super) mod tests {
             }
             let regex = Regex::new(rule.pattern).unwrap_or_else(|error| panic!("{}: {error}", rule.pattern));
             for name in regex.capture_names().flatten() {
-                assert!(["name", "code", "state"].contains(&name), "{}: group {name}", rule.pattern);
+                assert!(GROUPS.contains(&name), "{}: group {name}", rule.pattern);
             }
         }
     }
@@ -324,7 +341,7 @@ pub(super) mod tests {
         let mut found = Found::default();
         set.find("Error: P3018", &mut found);
         assert_eq!(set.try_on("Error: P3018", &mut found, |_| true), 2);
-        let codes: Vec<_> = set.hits("Error: P3018", &found).map(|hit| hit.group("code")).collect();
+        let codes: Vec<_> = set.hits("Error: P3018", &found).map(|hit| hit.code()).collect();
         assert_eq!(codes, [Some("P3018"), None]);
         set.find("all is well", &mut found);
         assert!(found.is_empty() && !found.has_matched());

@@ -181,10 +181,10 @@ impl Run {
     /// The tool begins its account of a failure.
     pub fn open(&mut self, at: u64, code: Option<&str>, name: Option<&str>) {
         self.cause = None;
-        self.tool_code = code.map(str::to_owned);
+        hold(&mut self.tool_code, code);
         self.loose_code = None;
         self.state = None;
-        self.blamed = name.map(str::to_owned);
+        hold(&mut self.blamed, name);
         self.quoted_log = false;
         self.earlier = None;
         self.evidence.clear();
@@ -257,6 +257,14 @@ impl Run {
         {
             known.code = code().map(str::to_owned).or(known.code.take());
         }
+    }
+}
+
+/// Keeps the text, where there was one in its room.
+fn hold(place: &mut Option<String>, text: Option<&str>) {
+    match (place, text) {
+        (Some(held), Some(text)) => text.clone_into(held),
+        (place, text) => *place = text.map(str::to_owned),
     }
 }
 
