@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use super::state::*;
+use super::write::{Fence, Write};
 
 /// Bits, with the last that came in lowest.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,22 +68,40 @@ impl Item for Deployment {
     }
 }
 
+impl Item for Id {
+    fn bits(&self, bits: Bits) -> Bits {
+        bits.item(&self.release).number(usize::from(self.name), 2)
+    }
+}
+
+impl Item for Owner {
+    fn bits(&self, bits: Bits) -> Bits {
+        bits.number(*self as usize, 3)
+    }
+}
+
+impl Item for Mark {
+    fn bits(&self, bits: Bits) -> Bits {
+        bits.number(self.of.map_or(0, |slot| slot + 1), 2).flag(self.failed)
+    }
+}
+
 impl Item for ReplicaSet {
     fn bits(&self, bits: Bits) -> Bits {
-        let bits = bits.item(&self.release).number(self.owner as usize, 2).number(usize::from(self.wanted), 1);
-        bits.number(usize::from(self.present), 1).item(&self.listed)
+        let bits = bits.item(&self.id()).item(&self.owner).number(usize::from(self.wanted), 1);
+        bits.number(usize::from(self.present), 1).item(&self.listed).item(&self.mark)
     }
 }
 
 impl Item for Kept {
     fn bits(&self, bits: Bits) -> Bits {
-        bits.number(usize::from(self.number), 4).item(&self.release)
+        bits.number(usize::from(self.number), 4).item(&self.set)
     }
 }
 
 impl Item for Run {
     fn bits(&self, bits: Bits) -> Bits {
-        let bits = bits.item(&self.image).flag(self.token).item(&self.answer);
+        let bits = bits.item(&self.image).flag(self.token).flag(self.wish).item(&self.answer);
         bits.number(usize::from(self.queued), 2).number(usize::from(self.cleaned), 2).item(&self.record)
     }
 }
@@ -90,7 +109,13 @@ impl Item for Run {
 impl Item for Record {
     fn bits(&self, bits: Bits) -> Bits {
         let bits = bits.item(&self.release).item(&self.clean).number(self.attempt as usize, 2);
-        bits.flag(self.dirty).flag(self.again)
+        bits.flag(self.dirty).flag(self.again).item(&self.back)
+    }
+}
+
+impl Item for Back {
+    fn bits(&self, bits: Bits) -> Bits {
+        bits.item(&self.from).flag(self.current)
     }
 }
 
@@ -109,30 +134,35 @@ impl Item for Cached {
 impl Item for Write {
     fn bits(&self, bits: Bits) -> Bits {
         match self {
-            Self::Confirm { slot, fence } => bits.number(7, 3).number(*slot, 1).item(fence),
-            Self::Approve { approved, fence } => bits.number(0, 3).item(approved).item(fence),
-            Self::Rule { sent, fence } => bits.number(6, 3).item(sent).item(fence),
-            Self::Record { slot, record, taken_up, cleaned, token, fence } => {
-                let bits = bits.number(1, 3).number(*slot, 1).item(record).flag(*taken_up);
-                bits.flag(*cleaned).flag(*token).item(fence)
+            Self::Approve { approved, fence } => bits.number(0, 4).item(approved).item(fence),
+            Self::Record { slot, record, taken_up, cleaned, token, wish, rolled_back, fence } => {
+                let bits = bits.number(1, 4).number(*slot, 1).item(record).flag(*taken_up).flag(*cleaned);
+                bits.flag(*token).flag(*wish).flag(*rolled_back).item(fence)
             }
-            Self::DeleteSet { release, fence } => bits.number(2, 3).item(release).item(fence),
-            Self::RestoreSet { release, wanted, listed, owner } => {
-                bits.number(3, 3).item(release).number(usize::from(*wanted), 1).flag(*listed).item(owner)
+            Self::DeleteSet { set, fence } => bits.number(2, 4).item(set).item(fence),
+            Self::RestoreSet { set, wanted, listed, owner } => {
+                bits.number(3, 4).item(set).number(usize::from(*wanted), 1).flag(*listed).item(owner)
             }
-            Self::Keep(kept) => bits.number(4, 3).item(kept),
-            Self::Drop(kept) => bits.number(5, 3).item(kept),
+            Self::Keep(kept) => bits.number(4, 4).item(kept),
+            Self::Drop(kept) => bits.number(5, 4).item(kept),
+            Self::Rule { sent, fence } => bits.number(6, 4).item(sent).item(fence),
+            Self::Confirm { slot, fence } => bits.number(7, 4).number(*slot, 1).item(fence),
+            Self::Revoke { approved, fence } => bits.number(8, 4).item(approved).item(fence),
+            Self::Rewrite { set, owner, wanted, mark, fence } => {
+                bits.number(9, 4).item(set).item(owner).number(usize::from(*wanted), 1).item(mark).item(fence)
+            }
         }
     }
 }
 
 impl State {
     /// The whole state.
-    pub fn bits(&self) -> [u128; 2] {
-        let world = Bits::default().item(&self.deployment).list(&self.sets).list(&self.kept).list(&self.runs);
-        let operator = Bits::default().list(&self.live).list(&self.stalled).flag(self.cached.is_some());
-        let operator = self.cached.as_ref().map_or(operator, |cached| operator.list(cached));
-        [world.item(&self.clean).0, operator.flag(self.broken.is_some()).0]
+    pub fn bits(&self) -> [u128; 3] {
+        let world = Bits::default().item(&self.deployment).list(&self.sets).list(&self.kept).item(&self.clean);
+        let runs = Bits::default().list(&self.runs).flag(self.cached.is_some());
+        let runs = self.cached.as_ref().map_or(runs, |cached| runs.list(cached));
+        let operator = Bits::default().list(&self.live).list(&self.stalled);
+        [world.flag(self.overdue).flag(self.broken.is_some()).0, runs.0, operator.0]
     }
 }
 

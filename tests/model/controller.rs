@@ -14,10 +14,11 @@ pub fn deployment(mutation: Mutation, state: &State) -> Option<State> {
         return Some(next);
     }
     let listed = Some(deployment.approved.has(deployment.template));
-    let new = state.sets.iter().position(|set| set.release == deployment.template);
+    let its = |owner: Owner| state.sets.iter().position(|set| set.owner == owner && set.release == deployment.template);
+    let new = its(Owner::Deployment);
     match new {
         // A ReplicaSet of that name that is another's: it waits until that is gone.
-        Some(new) if state.sets[new].owner == Owner::Gone => return None,
+        None if its(Owner::Gone).is_some() => return None,
         // Only the ReplicaSet of the template gets the Deployment's annotations.
         Some(new) if state.sets[new].listed != listed => {
             next.sets[new].listed = listed;
@@ -68,12 +69,16 @@ fn roll_out(
     // One more than wanted may be there for a while.
     let room = if deployment.wanted > 0 { (deployment.wanted + 1).saturating_sub(total) } else { 0 };
     let Some(new) = new else {
+        // What it does not see may have that name.
+        let taken = next.sets.iter().any(|set| set.id() == Id { release: deployment.template, name: 0 });
         let made = ReplicaSet {
             release: deployment.template,
+            name: if taken { Id::ANOTHER } else { 0 },
             owner: Owner::Deployment,
             wanted: room.min(deployment.wanted),
             present: 0,
             listed,
+            mark: Mark::default(),
         };
         if made.wanted > 0 && !may_grow(mutation, &made) {
             return None;

@@ -10,17 +10,21 @@ mod bits;
 mod controller;
 mod operator;
 mod people;
+mod promises;
 mod record;
 mod search;
 mod state;
+mod upkeep;
 mod world;
+mod write;
 
 use std::time::Instant;
 
 use stateright::{Checker, HasDiscoveries, Model, Path};
 
+use promises::{HELD, NO_POD, SERVES, STAYS};
 use state::State;
-use world::{Age, HELD, NO_POD, STAYS, Scene, Stalled, Step, World};
+use world::{Age, Scene, Stalled, Step, World};
 
 /// What is wrong with a world, to show that the checker would see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +43,14 @@ enum Mutation {
     OperatorOpensByItself,
     /// A ReplicaSet grows whatever its list says.
     NoPolicyOnReplicaSets,
+    /// `RevokeImages` goes without uid and resourceVersion.
+    RevokesBlindly,
+    /// `ScaleCustody` goes without them.
+    ScalesCustodyBlindly,
+    /// What is in custody is deleted without them.
+    DropsCustodyBlindly,
+    /// What is in custody is scaled down before the other pods are available.
+    DrainsUnseen,
 }
 
 /// Checks a scene to its end.
@@ -136,6 +148,35 @@ fn everything_is_deleted_while_a_replica_stalls() {
     check("deleted, stalled upkeep", Scene { stalls: Some(Stalled::Deployment), ..all });
 }
 
+/// The second release is let go, and rolled back as often as people ask.
+fn back() -> Scene {
+    Scene { rolls_back: true, lasting: true, ..second() }
+}
+
+#[test]
+fn what_was_let_go_is_rolled_back_and_let_go_again() {
+    check("rollback", back());
+    check("rollback, retries", Scene { retries: true, ..back() });
+}
+
+#[test]
+fn a_rollback_with_a_late_replica() {
+    check("rollback, stalled run", Scene { stalls: Some(Stalled::Runs), ..back() });
+    check("rollback, stalled upkeep", Scene { stalls: Some(Stalled::Deployment), ..back() });
+}
+
+#[test]
+fn a_rollback_of_what_is_scaled_or_deleted() {
+    check("rollback, scaled", Scene { scales: true, ..back() });
+    check("rollback, deleted", Scene { deletes: true, ..back() });
+}
+
+#[test]
+fn a_rollback_that_is_not_in_time() {
+    check("rollback, not in time", Scene { times_out: true, ..back() });
+    check("rollback, not in time, scaled", Scene { times_out: true, scales: true, ..back() });
+}
+
 #[test]
 fn the_checker_sees_what_is_wrong() {
     let stalled = Scene { stalls: Some(Stalled::Runs), ..second() };
@@ -150,8 +191,21 @@ fn the_checker_sees_what_is_wrong() {
     finds(old, Mutation::NoPolicyOnReplicaSets, NO_POD);
 }
 
+#[test]
+fn the_checker_sees_what_is_wrong_with_a_rollback() {
+    finds(back(), Mutation::DrainsUnseen, SERVES);
+    let again = |stalls| Scene { retries: true, stalls: Some(stalls), ..back() };
+    finds(again(Stalled::Runs), Mutation::RevokesBlindly, STAYS);
+    finds(again(Stalled::Deployment), Mutation::ScalesCustodyBlindly, SERVES);
+    finds(again(Stalled::Deployment), Mutation::DropsCustodyBlindly, SERVES);
+}
+
 /// What is known not to hold, so that it is noticed when it does: see the ADR.
 #[test]
 fn what_is_not_promised_is_found_too() {
     finds(newer(), Mutation::None, NO_POD);
+    // It looked while no pod was wanted.
+    finds(Scene { scales: true, stalls: Some(Stalled::Deployment), ..back() }, Mutation::None, SERVES);
+    // What was left in custody goes as the last pod does that the Deployment made anew counts and does not keep.
+    finds(Scene { deletes: true, orphans: true, ..back() }, Mutation::None, SERVES);
 }

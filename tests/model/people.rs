@@ -25,10 +25,19 @@ pub fn steps(scene: &Scene, state: &State, steps: &mut Vec<Step>) {
     for (slot, run) in state.runs.iter().enumerate() {
         let images = scene.runs[slot].iter().filter(|image| run.is_none_or(|run| run.image != **image));
         steps.extend(images.map(|image| Step::Apply(slot, *image)));
-        steps.extend(run.map(|_| Step::Remove(slot)));
-        let failed = run.is_some_and(|run| !run.token && run.record.attempt == Attempt::Failed && !run.record.again);
-        steps.extend((scene.retries && failed).then_some(Step::Retry(slot)));
+        steps.extend(run.filter(|_| !scene.lasting).map(|_| Step::Remove(slot)));
+        let Some(run) = run else { continue };
+        let rolled_back = run.record.back.is_some_and(|back| back.current && back.from != Releases::default());
+        let failed = run.record.attempt == Attempt::Failed && !run.record.again;
+        steps.extend((scene.retries && !run.token && (failed || rolled_back)).then_some(Step::Retry(slot)));
+        let let_go = state.deployment.is_some_and(|it| it.approved.has(run.image));
+        // Each time before the last one has come to its end it would leave one more in custody, without end.
+        let ended = state.in_custody().next().is_none();
+        let asked = scene.rolls_back && ended && !run.wish && (let_go || (rolled_back && scene.times_out));
+        steps.extend(asked.then_some(Step::RollBack(slot)));
     }
+    let waits = scene.times_out && !state.overdue && state.in_custody().next().is_some();
+    steps.extend(waits.then_some(Step::Time));
 }
 
 /// What becomes of it.
@@ -45,8 +54,8 @@ pub fn next(world: &World, state: &State, step: Step) -> Option<State> {
         Step::Delete { orphan } => {
             next.deployment = None;
             let owner = if orphan { Owner::Nobody } else { Owner::Gone };
-            for set in next.sets.iter_mut().filter(|set| set.owner == Owner::Deployment) {
-                set.owner = owner;
+            for set in next.sets.iter_mut().filter(|set| [Owner::Deployment, Owner::Custody].contains(&set.owner)) {
+                set.owner = if orphan && set.owner == Owner::Custody { Owner::Stray } else { owner };
                 // Its pods are nobody's concern any more.
                 set.present = if orphan { set.present } else { 0 };
             }
@@ -58,11 +67,24 @@ pub fn next(world: &World, state: &State, step: Step) -> Option<State> {
             next.deployment = Some(world.api.admit(world.mutation, None, sent, false)?);
         }
         Step::Apply(slot, image) => {
-            let made = Run { image, token: false, answer: None, queued: 0, cleaned: 0, record: Record::default() };
-            next.runs[slot] = Some(next.runs[slot].map_or(made, |run| Run { image, token: false, ..run }));
+            let new = Run {
+                image,
+                token: false,
+                wish: false,
+                answer: None,
+                queued: 0,
+                cleaned: 0,
+                record: Record::default(),
+            };
+            next.runs[slot] = Some(next.runs[slot].map_or(new, |run| Run { image, token: false, ..run }));
         }
-        Step::Remove(slot) => next.runs[slot] = None,
+        Step::Remove(slot) => {
+            next.runs[slot] = None;
+            next.outdate(slot);
+        }
         Step::Retry(slot) => next.runs[slot].as_mut()?.token = true,
+        Step::RollBack(slot) => next.runs[slot].as_mut()?.wish = true,
+        Step::Time => next.overdue = true,
         // The environment is made anew, with an empty database.
         Step::Raze => next.clean = Releases::default(),
         _ => return None,

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use sluice::api::migration_run::Database;
 use sluice::api::release::{inputs_digest, release_digest};
-use sluice::api::status::{self, AttemptOutcome, CleanRecord, Failure, ReleaseRecord, StepRecord};
+use sluice::api::status::{
+    self, AttemptOutcome, CleanRecord, Failure, ReleaseRecord, RollbackRecord, RolledBack, StepRecord,
+};
 use sluice::api::target::{Rollback, RollbackMode, Target};
 use sluice::api::{MigrationRun, MigrationRunSpec, MigrationRunStatus};
 
@@ -28,8 +30,13 @@ const EARLIER: i64 = 1;
 const ON_RECORD: i64 = 2;
 const NEXT: i64 = 3;
 
-/// The run.
-pub fn object(slot: usize, run: &Run) -> MigrationRun {
+/// What the rollback is known by that the run in that place has on record.
+pub fn rollback_of(slot: usize) -> String {
+    format!("rollback-of-{slot}")
+}
+
+/// The run, whose rollback is in that mode.
+pub fn object(slot: usize, run: &Run, mode: RollbackMode) -> MigrationRun {
     let name = format!("run-{slot}");
     let taken_up = run.record.release == Some(run.image);
     MigrationRun {
@@ -40,8 +47,11 @@ pub fn object(slot: usize, run: &Run) -> MigrationRun {
             generation: Some(if taken_up { ON_RECORD } else { NEXT }),
             ..ObjectMeta::default()
         },
-        spec: spec(run.image),
-        status: Some(status(run)),
+        spec: MigrationRunSpec {
+            rollback: Some(Rollback { mode: Some(mode), ..Rollback::default() }),
+            ..spec(run.image)
+        },
+        status: Some(status(slot, run)),
     }
 }
 
@@ -50,13 +60,11 @@ fn spec(release: Release) -> MigrationRunSpec {
         image: IMAGES[usize::from(release)].to_owned(),
         database: Database { id: Some("shop".into()), ..Database::default() },
         targets: Some(vec![Target { name: "shop".into(), ..Target::default() }]),
-        // Not in the model.
-        rollback: Some(Rollback { mode: Some(RollbackMode::Never), ..Rollback::default() }),
         ..MigrationRunSpec::default()
     }
 }
 
-fn status(run: &Run) -> MigrationRunStatus {
+fn status(slot: usize, run: &Run) -> MigrationRunStatus {
     let record = &run.record;
     let failed = record.attempt == Attempt::Failed;
     let release = record.release.map(|release| ReleaseRecord {
@@ -87,7 +95,20 @@ fn status(run: &Run) -> MigrationRunStatus {
         failure: failed.then(failure),
         attempts: before.into_iter().chain(outcome.map(|outcome| attempt(ON_RECORD, outcome))).collect(),
         next_attempt_at: record.again.then(|| Time(now())),
+        rollback: record.back.map(|back| rollback(slot, back)),
         ..MigrationRunStatus::default()
+    }
+}
+
+fn rollback(slot: usize, back: Back) -> RollbackRecord {
+    let from = IMAGES.iter().zip(0..).filter(|(_, release)| back.from.has(*release));
+    RollbackRecord {
+        generation: if back.current { ON_RECORD } else { EARLIER },
+        id: rollback_of(slot),
+        reason: String::new(),
+        at: Time(at(0)),
+        lifted: back.from == Releases::default(),
+        targets: from.map(|(image, _)| RolledBack { name: "shop".into(), image: (*image).to_owned() }).collect(),
     }
 }
 
@@ -112,11 +133,12 @@ fn attempt(generation: i64, outcome: Option<AttemptOutcome>) -> status::Attempt 
 }
 
 fn failure() -> Failure {
-    Failure { class: "DataConflict".into(), ..Failure::default() }
+    // Of the kind that an automatic rollback asks for.
+    Failure { class: "DataConflict".into(), step: "Migrate".into(), ..Failure::default() }
 }
 
-/// What of a status bears on a decision.
-pub fn read(status: &MigrationRunStatus) -> Record {
+/// What of a status bears on a decision. That a rollback was lifted does so where another would come by itself.
+pub fn read(status: &MigrationRunStatus, mode: RollbackMode) -> Record {
     // One that was superseded counts as none, after one that was not clean.
     let current = status.current_attempt().filter(|last| last.outcome != Some(AttemptOutcome::Superseded));
     let last = status.attempts.iter().rfind(|attempt| attempt.has_started());
@@ -133,5 +155,15 @@ pub fn read(status: &MigrationRunStatus) -> Record {
         },
         dirty: current.is_none() && dirty,
         again: status.next_attempt_at.is_some(),
+        back: status.rollback.as_ref().map(|record| read_rollback(status, record)).filter(|back| {
+            let remembered = mode == RollbackMode::Automatic && back.current;
+            back.from != Releases::default() || remembered
+        }),
     }
+}
+
+fn read_rollback(status: &MigrationRunStatus, record: &RollbackRecord) -> Back {
+    let from = record.targets.iter().filter(|_| !record.lifted).map(|target| target.image.as_str());
+    let current = status.release.as_ref().is_some_and(|release| release.generation == record.generation);
+    Back { from: Releases::of(from), current }
 }

@@ -58,7 +58,7 @@ pub fn comes_to_rest(world: &World) -> Result<Rest, String> {
 
 fn explore(world: &World) -> Graph {
     let mut graph = Graph { states: world.init_states(), following: Vec::new() };
-    let mut places: HashMap<[u128; 2], usize> = graph.states.iter().map(State::bits).zip(0..).collect();
+    let mut places: HashMap<[u128; 3], usize> = graph.states.iter().map(State::bits).zip(0..).collect();
     let mut steps = Vec::new();
     while let Some(state) = graph.states.get(graph.following.len()).cloned() {
         steps.clear();

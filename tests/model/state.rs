@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::write::{Fence, Write};
+
 /// A release, by its place in [`IMAGES`]. The first one serves at the beginning.
 pub type Release = u8;
 
@@ -22,6 +24,10 @@ impl Releases {
 
     pub fn with(self, release: Release) -> Self {
         Self(self.0 | (1 << release))
+    }
+
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     pub fn number(self) -> u8 {
@@ -75,7 +81,7 @@ pub struct Deployment {
     pub paused: bool,
 }
 
-/// Whose a ReplicaSet is. Rollback's custody (design, section 6) is to be added here, with its steps in `operator.rs`.
+/// Whose a ReplicaSet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
     /// The Deployment's that is there.
@@ -84,12 +90,39 @@ pub enum Owner {
     Nobody,
     /// A Deployment's that is gone: the garbage collector takes it.
     Gone,
+    /// In custody: the Deployment does not see it, and takes it along when it is deleted.
+    Custody,
+    /// In custody of a Deployment that was deleted without it.
+    Stray,
 }
 
-/// A ReplicaSet. There is one for a release, under a name that follows from it.
+/// Which ReplicaSet. Its name follows from its release; where one in custody has that, the controller goes on to another, for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Id {
+    pub release: Release,
+    /// 0 for the name that a new one has.
+    pub name: u8,
+}
+
+impl Id {
+    /// A name that no other has had; `State::settle` makes it the one that a new one has.
+    pub const ANOTHER: u8 = u8::MAX;
+}
+
+/// For which rollback a ReplicaSet is in custody, or was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Mark {
+    /// The run that has it on record; none where there is another on record by now.
+    pub of: Option<usize>,
+    /// The release before did not come up in time.
+    pub failed: bool,
+}
+
+/// A ReplicaSet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReplicaSet {
     pub release: Release,
+    pub name: u8,
     pub owner: Owner,
     /// `spec.replicas`.
     pub wanted: u8,
@@ -97,13 +130,25 @@ pub struct ReplicaSet {
     pub present: u8,
     /// Whether its copy of the list of approved images has its own; none where it has no copy.
     pub listed: Option<bool>,
+    pub mark: Mark,
+}
+
+impl ReplicaSet {
+    pub fn id(&self) -> Id {
+        Id { release: self.release, name: self.name }
+    }
+
+    /// Whether it has a pod and is to have it.
+    pub fn has_pod(&self) -> bool {
+        self.wanted > 0 && self.present > 0
+    }
 }
 
 /// A ControllerRevision with the ReplicaSet of a release that was complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Kept {
     pub number: u8,
-    pub release: Release,
+    pub set: Id,
 }
 
 /// A MigrationRun.
@@ -113,6 +158,8 @@ pub struct Run {
     pub image: Release,
     /// Whether a retry is asked for and not taken yet.
     pub token: bool,
+    /// The same of a rollback.
+    pub wish: bool,
     /// How the check Job of the active attempt has ended.
     pub answer: Option<bool>,
     /// When its release was taken up: of two runs the later one has 2.
@@ -135,6 +182,17 @@ pub struct Record {
     pub dirty: bool,
     /// A failed one is tried again.
     pub again: bool,
+    /// The last rollback.
+    pub back: Option<Back>,
+}
+
+/// A rollback on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Back {
+    /// What was rolled back; nothing where that was lifted.
+    pub from: Releases,
+    /// Whether it was the release on record that was.
+    pub current: bool,
 }
 
 /// An attempt on record.
@@ -148,17 +206,6 @@ pub enum Attempt {
     Failed,
 }
 
-/// Whether an object is still as it was when a write to it was decided: what uid and resourceVersion are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fence {
-    /// It is.
-    Current,
-    /// Somebody has written to it.
-    Changed,
-    /// It was deleted.
-    Gone,
-}
-
 /// What a cache that is behind has of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cached {
@@ -167,46 +214,6 @@ pub struct Cached {
     pub version: Fence,
     /// Whether it is still that run, in that generation.
     pub generation: Fence,
-}
-
-/// A write of the operator that waits to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Write {
-    /// Not a write, but the look before an approval: whether the run is still there, in that generation. It takes its own time.
-    Confirm {
-        slot: usize,
-        fence: Fence,
-    },
-    Approve {
-        approved: Releases,
-        fence: Fence,
-    },
-    /// What the rule says of the Deployment, where it does not say so itself.
-    Rule {
-        sent: Deployment,
-        fence: Fence,
-    },
-    Record {
-        slot: usize,
-        record: Record,
-        taken_up: bool,
-        cleaned: bool,
-        token: bool,
-        fence: Fence,
-    },
-    DeleteSet {
-        release: Release,
-        fence: Fence,
-    },
-    /// Without a version of the Deployment, but with its uid as the owner.
-    RestoreSet {
-        release: Release,
-        wanted: u8,
-        listed: bool,
-        owner: Fence,
-    },
-    Keep(Kept),
-    Drop(Kept),
 }
 
 /// All of it.
@@ -226,6 +233,8 @@ pub struct State {
     pub stalled: Vec<Write>,
     /// What the stalled replica's cache has of the runs, where that is older than what it has of the Deployment.
     pub cached: Option<Vec<Cached>>,
+    /// Whether what is in custody has been there for as long as a release may take to come up.
+    pub overdue: bool,
     /// What a step has broken.
     pub broken: Option<&'static str>,
 }
@@ -236,53 +245,69 @@ impl State {
         self.sets.iter().filter(|set| set.owner == Owner::Deployment)
     }
 
+    /// Those in its custody.
+    pub fn in_custody(&self) -> impl Iterator<Item = &ReplicaSet> {
+        self.sets.iter().filter(|set| set.owner == Owner::Custody)
+    }
+
     /// Whether a release that the database has serves: it has its pod, and is to have it.
     pub fn serves(&self) -> bool {
         let mut sets = self.sets.iter().filter(|set| set.owner != Owner::Gone);
-        sets.any(|set| set.wanted > 0 && set.present > 0 && self.clean.has(set.release))
+        sets.any(|set| set.has_pod() && self.clean.has(set.release))
+    }
+
+    /// What was rolled back and is not let go again.
+    pub fn rolled_back(&self) -> Releases {
+        let records = self.runs.iter().flatten().filter_map(|run| run.record.back);
+        records.fold(Releases::default(), |all, back| all.and(back.from))
+    }
+
+    /// Another rollback is on record for the run than what ReplicaSets are marked with.
+    pub fn outdate(&mut self, slot: usize) {
+        let waiting = self.live.iter_mut().chain(&mut self.stalled).filter_map(|write| match write {
+            Write::Rewrite { mark, .. } => Some(mark),
+            _ => None,
+        });
+        let marks = waiting.chain(self.sets.iter_mut().map(|set| &mut set.mark));
+        marks.filter(|mark| mark.of == Some(slot)).for_each(|mark| mark.of = None);
     }
 
     /// Makes what is the same look the same, and puts an end to passes whose next write has lost its premise.
     pub fn settle(&mut self, before: &Self, fenced: bool) {
-        let gone = before.deployment.is_some() && self.deployment.is_none();
-        let changed = before.deployment != self.deployment;
-        let worse = |fence: &mut Fence, changed: bool, gone: bool| match fence {
-            Fence::Gone => {}
-            _ if gone => *fence = Fence::Gone,
-            _ if changed => *fence = Fence::Changed,
-            _ => {}
-        };
-        let run = |slot: usize| {
-            (before.runs[slot] != self.runs[slot], before.runs[slot].is_some() && self.runs[slot].is_none())
-        };
-        let image = |runs: &[Option<Run>], slot: usize| runs[slot].map(|run| run.image);
-        let set = |state: &Self, release| state.sets.iter().find(|set| set.release == release).copied();
-        let changed_sets: Vec<bool> = (0..3).map(|release| set(before, release) != set(self, release)).collect();
-        let changed_runs: Vec<(bool, bool)> = (0..self.runs.len()).map(run).collect();
-        let changed_specs: Vec<bool> =
-            (0..self.runs.len()).map(|slot| image(&before.runs, slot) != image(&self.runs, slot)).collect();
-        for write in self.live.iter_mut().chain(&mut self.stalled) {
-            match write {
-                Write::Confirm { slot, fence } => worse(fence, changed_specs[*slot], changed_runs[*slot].1),
-                Write::Approve { fence, .. } | Write::Rule { fence, .. } => worse(fence, changed, gone),
-                Write::Record { slot, fence, .. } => worse(fence, changed_runs[*slot].0, changed_runs[*slot].1),
-                Write::DeleteSet { release, fence } => worse(fence, changed_sets[usize::from(*release)], false),
-                Write::RestoreSet { owner, .. } => worse(owner, false, gone),
-                Write::Keep(_) | Write::Drop(_) => {}
-            }
-        }
-        for (slot, cached) in self.cached.iter_mut().flatten().enumerate() {
-            worse(&mut cached.version, changed_runs[slot].0, changed_runs[slot].1);
-            worse(&mut cached.generation, changed_specs[slot], changed_runs[slot].1);
-        }
-        if fenced {
-            for writes in [&mut self.live, &mut self.stalled] {
-                let end = writes.iter().position(|write| write.is_void(&self.kept)).unwrap_or(writes.len());
-                writes.truncate(end);
-            }
-        }
+        super::write::settle(self, before, fenced);
+        let waits = self.in_custody().next().is_some();
+        self.overdue &= waits;
+        // An old mark says something in custody alone.
+        let unmarked = self.sets.iter_mut().filter(|set| set.owner != Owner::Custody && set.mark.of.is_none());
+        unmarked.for_each(|set| set.mark = Mark::default());
         self.renumber();
+        self.rename();
         self.rank();
+    }
+
+    /// Names of ReplicaSets, wherever they are, in a fixed order.
+    fn names(&mut self) -> Vec<(Release, &mut u8)> {
+        let written = self.live.iter_mut().chain(&mut self.stalled).filter_map(Write::set);
+        let ids = self.kept.iter_mut().map(|kept| &mut kept.set).chain(written);
+        let sets = self.sets.iter_mut().map(|set| (set.release, &mut set.name));
+        sets.chain(ids.map(|id| (id.release, &mut id.name))).collect()
+    }
+
+    /// What has a name that is another's by now is called otherwise; of such names only whether two are the same says anything.
+    fn rename(&mut self) {
+        if let Some(new) = self.sets.iter().find(|set| set.name == Id::ANOTHER).map(|set| set.release) {
+            for (_, name) in self.names().into_iter().filter(|(release, _)| *release == new) {
+                *name = if *name == Id::ANOTHER { 0 } else { *name + 1 };
+            }
+        }
+        let mut old: Vec<(Release, &mut u8)> = self.names().into_iter().filter(|(_, name)| **name > 0).collect();
+        let mut known: Vec<(Release, u8)> = Vec::new();
+        for (release, name) in &mut old {
+            let its = (*release, **name);
+            known.extend((!known.contains(&its)).then_some(its));
+            let before = known.iter().take_while(|one| **one != its).filter(|one| one.0 == *release).count();
+            **name = u8::try_from(before + 1).expect("a small number");
+        }
     }
 
     /// Numbers of what is kept, without gaps: a new one follows upon the newest, so only their order says anything.
@@ -298,7 +323,7 @@ impl State {
             new += (*number - old).min(1);
             (old, *number) = (*number, new);
         }
-        self.kept.sort_by_key(|kept| std::cmp::Reverse((kept.number, kept.release)));
+        self.kept.sort_by_key(|kept| std::cmp::Reverse((kept.number, kept.set.release, kept.set.name)));
     }
 
     fn rank(&mut self) {
@@ -328,38 +353,25 @@ impl fmt::Display for State {
             None => write!(out, "no Deployment")?,
         }
         for set in &self.sets {
-            let ReplicaSet { owner, wanted, present, listed, .. } = set;
-            write!(out, " | set {} {present}/{wanted} {owner:?} listed {listed:?}", letter(set.release))?;
+            let ReplicaSet { name, owner, wanted, present, listed, mark, .. } = set;
+            write!(out, " | set {}{name} {present}/{wanted} {owner:?} listed {listed:?}", letter(set.release))?;
+            write!(out, "{}", if *mark == Mark::default() { String::new() } else { format!(" {mark:?}") })?;
         }
         for kept in &self.kept {
-            write!(out, " | kept {} {}", kept.number, letter(kept.release))?;
+            write!(out, " | kept {} {}{}", kept.number, letter(kept.set.release), kept.set.name)?;
         }
         for run in self.runs.iter().flatten() {
-            let Run { token, answer, queued, cleaned, record, .. } = run;
+            let Run { token, wish, answer, queued, cleaned, record, .. } = run;
             let [of, clean] = [record.release, record.clean].map(|release| release.map(letter));
             write!(out, " | run {} queued {queued} cleaned {cleaned}: {of:?} {:?}", letter(run.image), record.attempt)?;
             write!(
                 out,
-                " clean {clean:?} dirty {} again {} token {token} answer {answer:?}",
-                record.dirty, record.again
+                " clean {clean:?} dirty {} again {} token {token} wish {wish} answer {answer:?} back {:?}",
+                record.dirty, record.again, record.back
             )?;
         }
         write!(out, " | database {:?} | live {:?} | stalled {:?}", self.clean, self.live, self.stalled)?;
-        write!(out, "{}", if self.cached.is_some() { " | cached" } else { "" })
-    }
-}
-
-impl Write {
-    /// Whether the API server would refuse it for good, since what it rests on has changed.
-    fn is_void(&self, kept: &[Kept]) -> bool {
-        match self {
-            Self::Drop(old) => !kept.contains(old),
-            Self::Confirm { fence, .. }
-            | Self::Approve { fence, .. }
-            | Self::Rule { fence, .. }
-            | Self::Record { fence, .. }
-            | Self::DeleteSet { fence, .. } => *fence != Fence::Current,
-            Self::RestoreSet { .. } | Self::Keep(_) => false,
-        }
+        write!(out, "{}", if self.cached.is_some() { " | cached" } else { "" })?;
+        write!(out, "{}", if self.overdue { " | overdue" } else { "" })
     }
 }

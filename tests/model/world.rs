@@ -1,11 +1,14 @@
 //! The world as the checker sees it: who may do what next, and what must hold.
 
+use sluice::api::target::RollbackMode;
 use sluice::decide::upkeep::KEPT;
 use stateright::{Model, Property};
 
-use super::api::{Api, may_grow};
+use super::api::Api;
 use super::operator::{Operator, Subject};
+use super::promises::{broken, promises};
 use super::state::*;
+use super::write::{Fence, Write};
 use super::{Mutation, controller, people};
 
 /// How much of the world there is. What is there may happen at any time and as often as it likes.
@@ -17,6 +20,14 @@ pub struct Scene {
     pub runs: Vec<Vec<Release>>,
     /// People ask for a failed release to be tried again.
     pub retries: bool,
+    /// They ask for a rollback of one that was let go.
+    pub rolls_back: bool,
+    /// One whose migration fails later is rolled back by itself.
+    pub rolls_back_itself: bool,
+    /// The release before may not come up in time.
+    pub times_out: bool,
+    /// People leave the runs where they are.
+    pub lasting: bool,
     /// People scale the Deployment to 0 and back.
     pub scales: bool,
     /// They delete it and create it again.
@@ -35,6 +46,17 @@ pub struct Scene {
     pub before_the_gate: Option<Age>,
     /// People bring no release before an operator has seen what is there from before the gate.
     pub patience: bool,
+}
+
+impl Scene {
+    /// `spec.rollback.mode` of all runs.
+    pub fn rollback(&self) -> RollbackMode {
+        match (self.rolls_back, self.rolls_back_itself) {
+            (_, true) => RollbackMode::Automatic,
+            (true, false) => RollbackMode::Manual,
+            (false, false) => RollbackMode::Never,
+        }
+    }
 }
 
 /// Which of its two loops stalls. They share nothing.
@@ -86,6 +108,10 @@ pub enum Step {
     Apply(usize, Release),
     Remove(usize),
     Retry(usize),
+    /// People ask for a rollback.
+    RollBack(usize),
+    /// What is in custody has been there for as long as a release may take to come up.
+    Time,
     Raze,
 }
 
@@ -97,17 +123,10 @@ pub struct World {
     operator: Operator,
 }
 
-/// The promise that the gate is for.
-pub const NO_POD: &str = "2: no release that the database has not gets a pod through its Deployment";
-/// What holds it there, whether or not something else would.
-pub const HELD: &str = "9: what the database has not is held, whatever is deleted";
-const SERVES: &str = "5: the old release keeps its pod for as long as a hold lasts";
-/// Without it a release that serves would be held again.
-pub const STAYS: &str = "what is approved stays approved";
-
 impl World {
     pub fn new(scene: Scene, mutation: Mutation) -> Self {
-        Self { scene, mutation, api: Api::default(), operator: Operator::default() }
+        let operator = Operator::new(scene.clone(), mutation);
+        Self { scene, mutation, api: Api::default(), operator }
     }
 
     /// The Deployment after a write of people or GitOps.
@@ -121,6 +140,8 @@ impl World {
         if state.live.is_empty() {
             steps.extend((0..state.runs.len()).map(|slot| Step::Pass(Subject::Run(slot))));
             steps.push(Step::Pass(Subject::Deployment));
+            let left = state.sets.iter().any(|set| set.owner == Owner::Stray);
+            steps.extend(left.then_some(Step::Pass(Subject::Left)));
         } else {
             steps.push(Step::GoOn);
         }
@@ -161,12 +182,12 @@ impl World {
             Step::Pass(subject) => {
                 let writes = self.operator.pass(state, &state.runs, subject);
                 let (first, rest) = writes.split_first()?;
-                self.make(&mut next, *first)?;
+                first.make(&mut next, &self.api, self.mutation)?;
                 next.live = rest.to_vec();
             }
             Step::GoOn => {
                 let write = next.live.remove(0);
-                if self.make(&mut next, write).is_none() {
+                if write.make(&mut next, &self.api, self.mutation).is_none() {
                     next.live.clear();
                 }
             }
@@ -175,7 +196,7 @@ impl World {
             Step::Late if state.kept.len() > KEPT && matches!(state.stalled[0], Write::Keep(_)) => return None,
             Step::Late => {
                 let write = next.stalled.remove(0);
-                if self.make(&mut next, write).is_none() {
+                if write.make(&mut next, &self.api, self.mutation).is_none() {
                     next.stalled.clear();
                 }
             }
@@ -214,62 +235,10 @@ impl World {
         writes
     }
 
-    /// Makes a write of the operator; none where the API server refuses it.
-    fn make(&self, next: &mut State, write: Write) -> Option<()> {
-        match write {
-            Write::Confirm { fence, .. } => {
-                let confirmed = fence == Fence::Current || self.mutation == Mutation::ApprovesUnasked;
-                return confirmed.then_some(());
-            }
-            Write::Approve { approved, fence } => {
-                let let_in = match self.mutation {
-                    Mutation::ApprovesBlindly => true,
-                    Mutation::ApprovesAnyVersion => fence != Fence::Gone,
-                    _ => fence == Fence::Current,
-                };
-                let old = next.deployment.filter(|_| let_in)?;
-                next.deployment =
-                    Some(self.api.admit(self.mutation, Some(old), Deployment { approved, ..old }, true)?);
-            }
-            Write::Rule { sent, fence } => {
-                let old = next.deployment.filter(|_| fence == Fence::Current)?;
-                next.deployment = Some(self.api.admit(self.mutation, Some(old), sent, true)?);
-            }
-            Write::Record { slot, record, taken_up, cleaned, token, fence } => {
-                let run = next.runs[slot].as_mut().filter(|_| fence == Fence::Current)?;
-                run.record = record;
-                // The last of all; `State::settle` gives it its place.
-                run.queued = if taken_up { u8::MAX } else { run.queued };
-                run.cleaned = if cleaned { u8::MAX } else { run.cleaned };
-                run.token &= !token;
-                run.answer = run.answer.filter(|_| record.attempt == Attempt::Active);
-            }
-            Write::DeleteSet { release, fence } => {
-                let place = next.sets.iter().position(|set| set.release == release && fence == Fence::Current)?;
-                next.sets.remove(place);
-            }
-            Write::RestoreSet { release, wanted, listed, owner } => {
-                let owner = if owner == Fence::Gone { Owner::Gone } else { Owner::Deployment };
-                let set = ReplicaSet { release, owner, wanted, present: 0, listed: Some(listed) };
-                let taken = next.sets.iter().any(|set| set.release == release);
-                if taken || (wanted > 0 && !may_grow(self.mutation, &set)) {
-                    return None;
-                }
-                next.sets.push(set);
-            }
-            Write::Keep(kept) if next.kept.contains(&kept) => {}
-            Write::Keep(kept) => next.kept.push(kept),
-            Write::Drop(kept) => {
-                let place = next.kept.iter().position(|there| *there == kept)?;
-                next.kept.remove(place);
-            }
-        }
-        Some(())
-    }
-
     fn is_fenced(&self) -> bool {
-        use Mutation::{ApprovesAnyVersion, ApprovesBlindly, ApprovesUnasked};
-        !matches!(self.mutation, ApprovesBlindly | ApprovesAnyVersion | ApprovesUnasked)
+        use Mutation::*;
+        let unfenced = [ApprovesBlindly, ApprovesAnyVersion, ApprovesUnasked, RevokesBlindly];
+        !unfenced.contains(&self.mutation) && ![ScalesCustodyBlindly, DropsCustodyBlindly].contains(&self.mutation)
     }
 }
 
@@ -295,41 +264,17 @@ impl Model for World {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always(NO_POD, |_, state: &State| {
-                let mut sets = state.sets.iter().filter(|set| set.owner != Owner::Gone);
-                sets.all(|set| set.wanted == 0 || state.clean.has(set.release))
-            }),
-            Property::always(HELD, |_, state: &State| {
-                let held = |it: Deployment| it.held != Held::No && it.paused;
-                state.deployment.is_none_or(|it| state.clean.has(it.template) || held(it))
-            }),
-            Property::always(SERVES, |_, state: &State| state.broken != Some(SERVES)),
-            Property::always(STAYS, |_, state: &State| state.broken != Some(STAYS)),
-            Property::always(
-                "5: at rest, what is approved serves while the template is held",
-                |world: &Self, state: &State| !old_one_is_down(state) || !world.rests(state),
-            ),
-            Property::always(
-                "8: at rest, the release of a run that did not fail is open",
-                |world: &Self, state: &State| !is_blocked(state) || !world.rests(state),
-            ),
-            Property::sometimes("the second release serves", |_, state: &State| {
-                state.deployment.is_some_and(|it| it.held == Held::No && it.template == 1)
-                    && state.sets.iter().any(|set| set.release == 1 && set.present > 0)
-            }),
-            Property::sometimes("the old release serves while the second is held", |_, state: &State| {
-                state.deployment.is_some_and(|it| it.held != Held::No && it.template == 1) && state.serves()
-            }),
-        ]
+        promises(&self.scene)
     }
 }
 
 /// The first release is adopted: it runs, and the gate is on.
 fn beginning(scene: &Scene) -> State {
     let first = Releases::default().with(0);
-    let mut sets = vec![ReplicaSet { release: 0, owner: Owner::Deployment, wanted: 1, present: 1, listed: Some(true) }];
-    let old = ReplicaSet { release: 2, owner: Owner::Deployment, wanted: 0, present: 0, listed: None };
+    let (owner, mark) = (Owner::Deployment, Mark::default());
+    let none = ReplicaSet { release: 0, name: 0, owner, wanted: 0, present: 0, listed: None, mark };
+    let mut sets = vec![ReplicaSet { wanted: 1, present: 1, listed: Some(true), ..none }];
+    let old = ReplicaSet { release: 2, ..none };
     match scene.before_the_gate {
         Some(Age::Older) => sets.insert(0, old),
         Some(Age::Newer) => sets.push(old),
@@ -344,41 +289,7 @@ fn beginning(scene: &Scene) -> State {
         live: Vec::new(),
         stalled: Vec::new(),
         cached: None,
+        overdue: false,
         broken: None,
     }
-}
-
-/// What a step has broken.
-fn broken(state: &State, next: &State) -> Option<&'static str> {
-    let (before, after) = (state.deployment?, next.deployment?);
-    let holds = [before, after].iter().all(|it| it.held != Held::No && it.wanted == 1);
-    if holds && state.serves() && !next.serves() {
-        return Some(SERVES);
-    }
-    (!after.approved.includes(before.approved)).then_some(STAYS)
-}
-
-/// The template is held, a pod is wanted, there is a release to have it that is approved (or, where nothing is, that a run has on
-/// record as clean beside its own), and none has.
-fn old_one_is_down(state: &State) -> bool {
-    let Some(it) = state.deployment.filter(|it| it.held != Held::No && it.wanted == 1) else { return false };
-    let decides = state.runs.iter().flatten().max_by_key(|run| run.queued);
-    let latest = state.runs.iter().flatten().max_by_key(|run| run.cleaned).and_then(|run| run.record.clean);
-    let nothing = it.approved == Releases::default();
-    let known = latest.filter(|latest| nothing && decides.is_some_and(|run| run.image != *latest));
-    let sets = state.owned().map(|set| set.release);
-    let mut there = sets.chain(state.kept.iter().map(|kept| kept.release));
-    there.any(|release| it.approved.has(release) || known == Some(release)) && !state.serves()
-}
-
-/// A run is for the template and decides, it has not failed, and still the template's ReplicaSet does not serve alone.
-fn is_blocked(state: &State) -> bool {
-    let Some(it) = state.deployment else { return false };
-    let last = state.runs.iter().flatten().max_by_key(|run| run.queued);
-    let wanted = last.is_some_and(|run| run.image == it.template && run.record.attempt != Attempt::Failed);
-    let open = it.held == Held::No && !it.paused;
-    let mut sets = state.owned();
-    let serves = sets.all(|set| set.wanted == if set.release == it.template { it.wanted } else { 0 });
-    let there = it.wanted == 0 || state.owned().any(|set| set.release == it.template && set.present == 1);
-    wanted && !(open && serves && there)
 }
