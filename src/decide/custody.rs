@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::release::since;
-use super::upkeep::{Custody, Gated, Revision, Set, Upkeep, is_approved};
+use super::upkeep::{Custody, Gated, Revision, Set, Upkeep, is_approved, is_outdated};
 use crate::api::labels;
 
 /// How long pods may find no room before others make it.
@@ -206,11 +206,11 @@ fn to_be_taken(gated: &Gated) -> Vec<&Set> {
 }
 
 /// What is to have no pods and is not older than the release to go back to: the controller fills the newest of those. Where
-/// that release is gone it is created again when the others are out of sight: beside them the controller would empty it, and
-/// with a history of none delete it.
+/// that release is gone, or its ReplicaSet could not be scaled up, it is created again when the others are out of sight: beside them
+/// the controller would empty it, and with a history of none delete it.
 fn in_the_way(gated: &Gated) -> impl Iterator<Item = &Set> {
     let (good, taken) = (last_good(gated, |_| true).and_then(Revision::name), to_be_taken(gated));
-    let set = gated.sets.iter().find(|set| Some(set.fence.name.as_str()) == good);
+    let set = gated.sets.iter().find(|set| Some(set.fence.name.as_str()) == good && !is_outdated(gated, set));
     let idle = gated.sets.iter().filter(move |other| other.wanted == 0 && !taken.contains(other));
     idle.filter(move |other| set.is_none_or(|set| other.fence != set.fence && other.created >= set.created))
 }
@@ -233,7 +233,10 @@ fn drain(gated: &Gated) -> Vec<Upkeep> {
     if let Some(set) = gated.custody.iter().find(|set| is_failing(set)).filter(|_| gated.wanted > 0) {
         return bring_back(gated, set);
     }
-    let empty = |set: &&Set| set.wanted == 0 && set.present == 0 && enough;
+    // What is approved again is made again, if it is wanted, under the name that this one has.
+    let approved = gated.workload.approved();
+    let goes = |set: &Set| enough || is_approved(&set.release, &approved);
+    let empty = |set: &&Set| set.wanted == 0 && set.present == 0 && goes(set);
     let mut writes: Vec<Upkeep> =
         gated.custody.iter().filter(empty).map(|set| Upkeep::DeleteReplicaSet(set.fence.clone())).collect();
     if serving > needed {

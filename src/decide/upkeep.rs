@@ -256,8 +256,8 @@ fn while_held(gated: &Gated) -> Vec<Upkeep> {
 }
 
 /// ReplicaSets without pods that must not be what the controller starts next: those of releases that are not approved, but
-/// for the one that served last (a person may have let it go); and, while nothing runs, all but the last good one, since the
-/// controller starts the newest by creation.
+/// for the one that served last (a person may have let it go); while nothing runs, all but the last good one, since the
+/// controller starts the newest by creation; and what can never start, and is kept to be made again.
 fn unwanted<'a>(gated: &'a Gated, approved: &'a Approved) -> impl Iterator<Item = &'a Set> {
     // What was rolled back is nobody's wish any more.
     let revoked = |kept: &&Revision| gated.revoked.iter().all(|each| !kept.release.contains(&each.image));
@@ -269,8 +269,18 @@ fn unwanted<'a>(gated: &'a Gated, approved: &'a Approved) -> impl Iterator<Item 
     gated.sets.iter().filter(|set| set.wanted == 0 && set.present == 0).filter(move |set| {
         let is = |name: Option<&str>| name == Some(set.fence.name.as_str());
         let stale = nothing_runs && good.is_some() && !is(good) && !is(served);
-        stale || (!is_approved(&set.release, approved) && !is(served))
+        let kept = || gated.revisions.iter().any(|kept| kept.fits && is(kept.name()));
+        stale || (!is_approved(&set.release, approved) && !is(served)) || (is_outdated(gated, set) && kept())
     })
+}
+
+/// Whether a ReplicaSet's copy of the list is from when its release was not approved, which it is by now: the Deployment controller
+/// gives a new copy to that of the template alone, and by the old one nobody may scale it up.
+pub(super) fn is_outdated(gated: &Gated, set: &Set) -> bool {
+    let lacks = !is_approved(&set.release, &Approved::of(&set.annotations));
+    set.annotations.contains_key(labels::APPROVED_IMAGES)
+        && lacks
+        && is_approved(&set.release, &gated.workload.approved())
 }
 
 /// The release that served, where nothing is left to serve.

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use stateright::{Checker, HasDiscoveries, Model, Path};
 
-use promises::{HELD, NO_POD, SERVES, STAYS};
+use promises::{ENDS, HELD, NO_POD, SERVES, STAYS};
 use state::State;
 use world::{Age, Scene, Stalled, Step, World};
 
@@ -208,4 +208,7 @@ fn what_is_not_promised_is_found_too() {
     finds(Scene { scales: true, stalls: Some(Stalled::Deployment), ..back() }, Mutation::None, SERVES);
     // What was left in custody goes as the last pod does that the Deployment made anew counts and does not keep.
     finds(Scene { deletes: true, orphans: true, ..back() }, Mutation::None, SERVES);
+    // The release to go back to is still in custody itself, from a rollback before, and let go again since.
+    let follows = Scene { runs: vec![vec![0, 1]], rolls_back: false, ..back() };
+    finds(Scene { rolls_back_itself: true, ..follows }, Mutation::None, ENDS);
 }

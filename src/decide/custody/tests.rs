@@ -127,6 +127,13 @@ fn what_is_bad_is_taken_when_there_is_something_to_go_back_to() {
 fn what_would_be_started_in_its_place_goes_first() {
     let sets = vec![set("a", 0, 0, 1), set("old", 0, 0, 0), set("c", 0, 0, 2), set("b", 3, 3, 3)];
     assert_eq!(says(&gated(sets, vec![])), "delete c, take b 3");
+    let listed = |list: &str| {
+        let mut good = set("a", 0, 0, 1);
+        good.annotations.insert(labels::APPROVED_IMAGES.to_owned(), list.to_owned());
+        says(&gated(vec![good, set("b", 3, 3, 3)], vec![]))
+    };
+    assert_eq!(listed("a\nz"), "take b 3");
+    assert_eq!(listed("z"), "delete a, take b 3", "nobody could scale it up; it is made again with the list of today");
 }
 
 /// It can be neither deleted yet nor passed over; which of its pods are left is the ReplicaSet controller's to say.
@@ -183,6 +190,9 @@ fn pods_go_as_others_come_and_an_empty_set_is_deleted() {
     assert_eq!(now(1, 3), "scale b 2");
     assert_eq!(now(3, 2), "scale b 0");
     assert_eq!(now(3, 0), "delete b");
+    let again = |image| gated(vec![], vec![in_custody(set("b", 3, 3, 2), 0), in_custody(set(image, 0, 0, 1), 0)]);
+    assert_eq!(says(&again("c")), "", "it may have to serve again");
+    assert_eq!(says(&again("a")), "delete a", "it is approved again, and is made again under this name");
     let mut ending = in_custody(set("b", 0, 0, 2), 0);
     ending.present = 1;
     assert_eq!(says(&gated(vec![set("a", 3, 3, 1)], vec![ending])), "", "a pod of it still ends");

@@ -22,6 +22,11 @@ fn listed(image: &str) -> Set {
     Set { annotations: BTreeMap::from([(labels::APPROVED_IMAGES.to_owned(), "a".to_owned())]), ..set(image, 0) }
 }
 
+/// One of the approved release whose list is from before that.
+fn outdated(wanted: i32) -> Set {
+    Set { annotations: BTreeMap::from([(labels::APPROVED_IMAGES.to_owned(), "z".to_owned())]), ..set("a", wanted) }
+}
+
 fn kept(number: i64, image: &str) -> Revision {
     let set = set(image, 0);
     Revision { fence: set.fence, number, release: set.release, manifest: set.manifest, fits: true }
@@ -79,6 +84,9 @@ fn a_held_deployment_keeps_what_serves_and_loses_what_must_not_start() {
         ("created again", gated("b", vec![], vec![kept(2, "c"), kept(1, "a")]), "RestoreReplicaSet a 2"),
         ("nothing approved is kept", gated("b", vec![], vec![kept(2, "c")]), ""),
         ("first install", gated("b", vec![], vec![]), ""),
+        ("approved since its list was copied", gated("b", vec![outdated(0)], vec![kept(1, "a")]), "DeleteReplicaSet a"),
+        ("the same, and could not be made again", gated("b", vec![outdated(0)], vec![]), ""),
+        ("the same, with pods", gated("b", vec![outdated(2)], vec![kept(1, "a")]), ""),
     ];
     for (case, gated, expected) in cases {
         assert_eq!(says(&gated), expected, "{case}");
