@@ -34,7 +34,7 @@ test-unit: ## The tests that need no cluster
 test-api: ## The tests that need an API server but no node; KUBERNETES_VERSION says of which release
 	@tests/api/all
 
-test-gitops: ## Argo CD against Sluice: what it says of each state, then a real one through a release's whole life (root)
+test-gitops: ## Argo CD against Sluice: what it says of each state, a real one through a release's whole life, Helm 3 and 4 (root)
 	@tests/gitops/all
 
 generate: ## Print the CRDs again, then what follows from them and the tables of the documents
