@@ -40,6 +40,11 @@ impl Scene {
         let service = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": app },
             "spec": { "selector": { "app": app }, "ports": [{ "port": 80, "targetPort": 8080 }] } });
         cluster::apply(&world.namespace, &service);
+        Self::watched(world, app).await
+    }
+
+    /// Who looks on, where something else brings the Service.
+    pub async fn watched(world: &World, app: &str) -> Self {
         let witness = Witness::of(world, app).await;
         Self { world: world.clone(), app: app.to_owned(), witness, customers: Mutex::default(), fit: Mutex::default() }
     }

@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 /// Longest that a command may take; more is a command that hangs.
 const DEADLINE: Duration = Duration::from_secs(150);
 
@@ -20,6 +22,7 @@ pub struct Helm {
 pub struct Said {
     pub ok: bool,
     pub text: String,
+    pub took: Duration,
 }
 
 impl Helm {
@@ -51,7 +54,7 @@ impl Helm {
             output.status.code(),
             took.as_secs_f64()
         );
-        Said { ok: output.status.success(), text }
+        Said { ok: output.status.success(), text, took }
     }
 
     /// Runs a command that has to succeed.
@@ -60,5 +63,12 @@ impl Helm {
         let said = self.tries(command, args);
         assert!(said.ok, "helm {command} {args:?}: {}", said.text);
         said
+    }
+
+    /// The release's newest revision, and its status there.
+    pub fn status(&self) -> (i64, String) {
+        let said = self.does("status", &["--output", "json"]);
+        let status: Value = serde_json::from_str(&said.text).unwrap();
+        (status["version"].as_i64().unwrap(), status["info"]["status"].as_str().unwrap().to_owned())
     }
 }

@@ -1,6 +1,5 @@
 //! A migration that runs for as long as a test wants, and nobody who ends it but the test.
 
-use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::ListParams;
@@ -15,7 +14,6 @@ pub const SLOW: &str = "for i in $(seq 3000); do [ -e /tmp/go ] && exit; sleep 0
 pub struct Migration {
     world: World,
     run: String,
-    job: String,
     pod: String,
 }
 
@@ -30,7 +28,7 @@ impl Migration {
         let of_it = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={job}"));
         let mut pods = world.api::<Pod>().list(&of_it).await.unwrap().items;
         assert_eq!(pods.len(), 1, "{job} has one pod");
-        Self { world: world.clone(), run: run.to_owned(), job, pod: pods.remove(0).name_any() }
+        Self { world: world.clone(), run: run.to_owned(), pod: pods.remove(0).name_any() }
     }
 
     /// It runs, and nobody is ending it.
@@ -40,23 +38,27 @@ impl Migration {
         assert_eq!((phase, &pod.metadata.deletion_timestamp), (Some("Running"), &None), "{step}: {}", self.run);
     }
 
-    /// Lets it end, which it does well, and waits for the end of its Job.
+    /// Lets it end, which it does well. Its pod may go at once then, so that it is looked at before.
     pub async fn ends_well(&self, step: &str) {
         self.undisturbed(step).await;
+        let (world, pod, step) = (self.world.clone(), self.pod.clone(), step.to_owned());
+        let (look, mut looks) = tokio::sync::watch::channel(());
+        let end = tokio::spawn(async move {
+            let ended = |pod: Option<&Pod>| {
+                look.send_replace(());
+                let status = pod.and_then(|pod| pod.status.as_ref());
+                let containers = status.into_iter().flat_map(|status| status.container_statuses.iter().flatten());
+                let state = containers.filter(|each| each.name == "migrate").find_map(|each| each.state.clone());
+                state.and_then(|state| state.terminated).map(|ended| ended.exit_code).is_some_and(|code| {
+                    assert_eq!(code, 0, "{step}: the migration was disturbed");
+                    true
+                })
+            };
+            world.until(&pod, "the migration to end", ended).await;
+        });
+        looks.changed().await.unwrap();
         self.world.kubectl(&["exec", &self.pod, "-c", "migrate", "--", "touch", "/tmp/go"]);
-        let complete = |job: Option<&Job>| {
-            let conditions =
-                job.and_then(|job| job.status.as_ref()).into_iter().flat_map(|status| status.conditions.iter());
-            let ended = conditions
-                .flatten()
-                .find(|found| ["Complete", "Failed"].contains(&&*found.type_) && found.status == "True");
-            ended.is_some_and(|ended| {
-                assert_eq!(ended.type_, "Complete", "{step}: the migration was disturbed");
-                true
-            })
-        };
-        self.world.until(&self.job, "the migration to end", complete).await;
-        self.only_one(step).await;
+        end.await.unwrap();
     }
 
     /// Nothing has migrated but this pod, as far as there are pods: those of the generation before may be kept.

@@ -109,6 +109,7 @@ impl Stage {
         let kept = ["get", "validatingadmissionpolicies", "-l", "app.kubernetes.io/component=protection", "-o", "name"];
         assert_eq!(cluster::kubectl(&kept).lines().count(), 2, "what protects a running migration stays");
         self.migration.ends_well("without an operator").await;
+        self.migration.only_one(step).await;
         self.as_before("a migration has ended without an operator").await;
         self.lasting.undisturbed(step).await;
     }
