@@ -11,6 +11,7 @@ mod cluster;
 #[path = "../e2e/customers.rs"]
 mod customers;
 
+mod earlier;
 mod helm;
 mod migration;
 mod operator;
