@@ -2,12 +2,13 @@
 
 mod logs;
 
-use logs::{FAILURES, FORMS, START, SUCCESSES, read};
+use logs::others::FRAGMENTS;
+use logs::{FAILURES, FORMS, OTHERS, START, SUCCESSES, read};
 use sluice::classify::{Class, Classifier, Ending, Outcome, Step, Tool};
 
 #[test]
 fn failures_are_read() {
-    for (tool, log, class, code, migration) in FAILURES.iter().chain(FORMS) {
+    for (tool, log, class, code, migration) in FAILURES.iter().chain(FORMS).chain(OTHERS).chain(FRAGMENTS) {
         let text = if *tool == Tool::Prisma { format!("{START}{log}") } else { (*log).to_owned() };
         let verdict = read(*tool, &text, Ending::Exited(1));
         assert_eq!(verdict.outcome, Outcome::Failed, "{log}");
@@ -19,7 +20,7 @@ fn failures_are_read() {
 
 #[test]
 fn an_exit_code_of_zero_beside_a_failure_is_unknown_with_its_class() {
-    for (tool, log, ..) in FAILURES.iter().chain(FORMS) {
+    for (tool, log, ..) in FAILURES.iter().chain(FORMS).chain(OTHERS).chain(FRAGMENTS) {
         let verdict = read(*tool, log, Ending::Exited(0));
         assert_eq!(verdict.outcome, Outcome::Unknown, "{log}");
         assert!(!verdict.retryable, "{log}");

@@ -72,6 +72,8 @@ mod tests {
             ("goose run: ERROR 002_users.sql: failed", Tool::Goose),
             ("error: Dirty database version 3. Fix and force version.", Tool::GolangMigrate),
             ("Using environment: production\nBatch 1 run: 2 migrations", Tool::Knex),
+            ("Applying migration '7_AddBills'.", Tool::EfCore),
+            ("Applying migration 'm7_bills'", Tool::SeaOrm),
             ("Build started...\nBuild succeeded.\nDone.", Tool::EfCore),
             ("ERROR:  relation \"x\" does not exist", Tool::Custom),
             ("", Tool::Custom),

@@ -2,9 +2,11 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
 
 pub mod forms;
+pub mod others;
 pub mod recorded;
 
 pub use forms::FORMS;
+pub use others::OTHERS;
 use recorded::recordings;
 use sluice::classify::{Class, Classifier, Ending, Step, Tool, Verdict};
 
@@ -141,7 +143,7 @@ impl Sample {
 
 /// Every failure: of the lists, and of the recordings where there are any.
 pub fn failures() -> Vec<Sample> {
-    let listed = FAILURES.iter().chain(FORMS);
+    let listed = FAILURES.iter().chain(FORMS).chain(OTHERS);
     let own = listed.map(|(tool, log, ..)| sample("own", *tool, &format!("{}{log}", start(*tool)), 1));
     own.chain(of_recordings(false)).collect()
 }

@@ -28,6 +28,8 @@ pub fn broad(state: &str) -> Option<Meaning> {
         "23000" => Reason::CHECK_VIOLATION,
         "42000" | "21S01" | "21S02" => Reason::SYNTAX_ERROR,
         "22007" | "01000" => Reason::INVALID_CAST,
+        // MySQL's driver for Java gives it to every value that does not fit.
+        "22001" => Reason::VALUE_TOO_LONG,
         "70100" => Reason::STATEMENT_TIMEOUT,
         "28000" => Reason::AUTHENTICATION_FAILED,
         "40001" => Reason::DEADLOCK,

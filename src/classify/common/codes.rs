@@ -17,7 +17,9 @@ pub static CODES: &[Rule] = &[
     rule("HINT:", r"^\s*HINT:", Says::Nothing),
     // But not Flyway's "WARNING: No migrations found": a server's has two spaces.
     rule("WARNING:", r"^\s*(?:psql:\S+ )?WARNING:(?:$|  | ?[^N ]| N[^o]| No[^ ]| No [^m])", Says::Nothing),
-    // SQLSTATE in all its spellings.
+    // SQLSTATE in all its spellings, first those of PHP that put MySQL's number behind it.
+    rule("SQLSTATE[", r"SQLSTATE\[(?<state>[0-9A-Z]{5})\] \[(?<code>[12]\d{3})\]", Says::ByCode),
+    rule("SQLSTATE[", r"SQLSTATE\[(?<state>[0-9A-Z]{5})\]: [A-Z][\w ]+: (?<code>[1-4]\d{3}) ", Says::ByCode),
     rule(
         "sqlstate",
         r#"(?i)\bsqlstate["']?(?:\(E?|\[|: ?|=| |\s*=>\s*|":\s*)["']?(?<state>[0-9A-Z]{5})\b"#,
@@ -27,6 +29,11 @@ pub static CODES: &[Rule] = &[
     // What psql prints where it is told to be verbose, and go-pg always.
     rule("ERROR:  ", r"\bERROR:  (?<state>(?:[0-9][0-9A-Z]|P0|XX|HV|F0)[0-9A-Z]{3}): ", Says::ByCode),
     rule("FATAL:  ", r"\bFATAL:  (?<state>(?:[0-9][0-9A-Z]|P0|XX|HV|F0)[0-9A-Z]{3}): ", Says::ByCode),
+    // What JDBC's driver and the tools of its kind put before the severity.
+    rule("] FATAL:", r"\[(?<state>[0-9A-Z]{5})\] FATAL: ", Says::ByCode),
+    rule("] ERROR:", r"\[(?<state>[0-9A-Z]{5})\] ERROR: ", Says::ByCode),
+    // Go's lib/pq, which ends its sentence with it.
+    rule("pq: ", r"\bpq: .* \((?<state>(?:[0-9][0-9A-Z]|P0|XX|HV|F0)[0-9A-Z]{3})\)$", Says::ByCode),
     rule("(Postgrex.Error)", r"\(Postgrex\.Error\) \w+ (?<state>[0-9A-Z]{5}) \(", Says::ByCode),
     rule("ERROR #", r"\bERROR #(?<state>[0-9A-Z]{5}) ", Says::ByCode),
     rule("code: '", FIELD, Says::ByCode),
@@ -37,7 +44,8 @@ pub static CODES: &[Rule] = &[
     rule("code\": \"", FIELD, Says::ByCode),
     rule("code':'", FIELD, Says::ByCode),
     rule("code': '", FIELD, Says::ByCode),
-    rule("PG::", r"\bPG::(?<code>[A-Z]\w+)", Says::ByCode),
+    // But not PG::Error, which says nothing.
+    rule("PG::", r"\bPG::(?<code>[A-DF-Z]\w+|E[a-qs-z]\w+)", Says::ByCode),
     rule("psycopg", r"\bpsycopg(?:2|_c|_binary)?\.errors\.(?<code>[A-Z]\w+)", Says::ByCode),
     rule("asyncpg.exceptions", r"\basyncpg\.exceptions\.(?:_base\.)?(?<code>[A-Z]\w+)", Says::ByCode),
     // MySQL and MariaDB.
@@ -51,14 +59,15 @@ pub static CODES: &[Rule] = &[
     rule("Error: (", r#"Error: \((?<code>[1-4]\d{3}), ["'<]"#, Says::ByCode),
     rule("Error) (", r#"Error\) \((?<code>[1-4]\d{3}), ["'<]"#, Says::ByCode),
     rule("from database:", r"returned from database: (?<code>\d{4}) \((?<state>[0-9A-Z]{5})\): ", Says::ByCode),
+    rule("`ERROR ", r"`ERROR (?<state>[0-9A-Z]{5}) \((?<code>[1-4]\d{3})\): ", Says::ByCode),
     rule("ER_", r#"\b(?<code>ER_[A-Z_]{4,})\b"#, Says::ByCode),
     // SQL Server.
-    rule("Error Number:", r"Error Number:(?<code>\d+)", Says::ByCode),
+    rule("Error Number:", r"Error Number:(?<code>-?\d+)", Says::ByCode),
     rule("Msg ", r"\bMsg (?<code>\d+), Level \d+", Says::ByCode),
     rule(") (SQL", r"\((?<code>[1-9]\d{1,4})\) \(SQL(?:Exec|Driver|Param|Prepare)", Says::ByCode),
     rule("number: ", r"\bnumber: (?<code>\d{3,5}),(?:$| message)", Says::ByCode),
     // Liquibase, of whatever driver.
-    rule("[Failed SQL: (", r"\[Failed SQL: \((?<code>[1-9]\d*)\)", Says::ByCode),
+    rule("[Failed SQL: (", r"\[Failed SQL: \((?<code>[1-9]\d*|-\d{2,})\)", Says::ByCode),
     // Oracle.
     rule("ORA-", r"\b(?<code>ORA-\d{5})", Says::ByCode),
     // SQLite.

@@ -60,6 +60,17 @@ pub static SCRIPT: &[Rule] = &[
     rule("Invalid object name", "", Text(Reason::MISSING_OBJECT)),
     rule("Invalid column name", "", Text(Reason::MISSING_OBJECT)),
     rule("Cannot find the object", "", Text(Reason::MISSING_OBJECT)),
+    // H2 and HSQLDB.
+    rule(
+        "\" not found",
+        r#"\b(?:Table|Column|Schema|Index|Sequence|Constraint|View|Domain) "[^"]*" not found"#,
+        Text(Reason::MISSING_OBJECT),
+    ),
+    rule("privilege or object not found", "", Text(Reason::MISSING_OBJECT)),
+    rule("object name already exists", "", Text(Reason::DUPLICATE_OBJECT)),
+    rule("token:", r"\b(?:unexpected|unknown) token: ", Text(Reason::SYNTAX_ERROR)),
+    // CockroachDB.
+    rule("unimplemented: ", r"(?:^|: )unimplemented: ", Text(Reason::INCOMPATIBLE_OPERATION)),
     rule("Cannot drop", r"Cannot drop .*because it does not exist", Text(Reason::MISSING_OBJECT)),
     rule("unsafe use of new value", "", Text(Reason::INCOMPATIBLE_OPERATION)),
     rule("cannot run inside a transaction block", "", Text(Reason::INCOMPATIBLE_OPERATION)),
@@ -273,6 +284,8 @@ mod tests {
         "Unknown storage engine 'Aria2'",
         "invalid reference to FROM-clause entry for table \"o\"",
         "language \"plrust\" does not exist",
+        "Table \"ORDERS\" not found",
+        "user lacks privilege or object not found: ORDERS",
         "View 'shop.v' references invalid table(s) or column(s) or function(s)",
     ];
     const SCRIPT_TWICE: &[&str] = &[
@@ -283,12 +296,14 @@ mod tests {
         "Duplicate check constraint name 'c'.",
         "enum label \"red\" already exists",
         "PROCEDURE add_order already exists",
+        "object name already exists: ORDERS",
     ];
     const SCRIPT_SYNTAX: &[&str] = &[
         "Unclosed quotation mark after the character string 'x'.",
         "zero-length delimited identifier at or near",
         "'CREATE VIEW' must be the first statement in a query batch.",
         "INSERT has more expressions than target columns",
+        "unexpected token: COLUM",
     ];
     const SCRIPT_OTHER: &[&str] = &[
         "column reference \"id\" is ambiguous",
@@ -330,6 +345,7 @@ mod tests {
         "cannot start a transaction within a transaction",
         "too many SQL variables",
         "Cannot add a column with non-constant default",
+        "unimplemented: this syntax",
     ];
 
     /// What the words are read as, in the forms in which drivers that print no code put them.

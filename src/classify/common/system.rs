@@ -3,7 +3,10 @@
 use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 
-use Says::{Hint, Nothing};
+use Says::{Hint, Inside, Nothing};
+
+/// What JavaScript says of a fault in the code of a migration, behind what the tools put before it.
+const SCRIPTED: &str = r"(?:failed with error|Original error|failed, error|^ERROR): (?:Cannot read propert(?:y|ies) |\S+ is not (?:a function|a constructor|defined|iterable)\b|Class constructor \w+ cannot be invoked)";
 
 /// Weaker than what a database or the tool itself says.
 pub static SYSTEM: &[Rule] = &[
@@ -32,6 +35,7 @@ pub static SYSTEM: &[Rule] = &[
     rule("exceeded when trying", r"timeout exceeded when trying to connect", Hint(Reason::UNREACHABLE)),
     rule("request timed out after", r"Connection is not available, request timed out", Hint(Reason::UNREACHABLE)),
     rule("connection timed out", "", Hint(Reason::UNREACHABLE)),
+    rule("dial unix ", r"\bdial unix \S+ connect: no such file or directory", Hint(Reason::UNREACHABLE)),
     rule("no route to host", "", Hint(Reason::UNREACHABLE)),
     rule("network is unreachable", "", Hint(Reason::UNREACHABLE)),
     rule("i/o timeout", "", Hint(Reason::UNREACHABLE)),
@@ -131,6 +135,15 @@ pub static SYSTEM: &[Rule] = &[
     rule("Segmentation fault", "", Hint(Reason::TOOL_CRASHED)),
     rule("core dumped", "", Hint(Reason::TOOL_CRASHED)),
     rule("TypeError:", r"^(?:\S+ )?TypeError: ", Hint(Reason::TOOL_CRASHED)),
+    // A program that ends so has not succeeded, whatever else is known.
+    rule("panicked at", r"^(?:\S+ )?thread 'main'(?: \(\d+\))? panicked at ", Inside),
+    rule("panic: ", r"^panic: \S", Inside),
+    // Code of the migration's own.
+    rule("Cannot read propert", SCRIPTED, Hint(Reason::CODE_ERROR)),
+    rule(" is not a ", SCRIPTED, Hint(Reason::CODE_ERROR)),
+    rule(" is not defined", SCRIPTED, Hint(Reason::CODE_ERROR)),
+    rule(" is not iterable", SCRIPTED, Hint(Reason::CODE_ERROR)),
+    rule("Class constructor ", SCRIPTED, Hint(Reason::CODE_ERROR)),
     rule("No space left on device", "", Hint(Reason::DISK_FULL)),
     rule("ENOSPC", r"\b(?<code>ENOSPC)\b", Hint(Reason::DISK_FULL)),
 ];

@@ -4,12 +4,12 @@
 use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 
-use Says::{Cause, Nothing, Text};
+use Says::{Cause, Text, Vague};
 
 /// PostgreSQL, MySQL and MariaDB, SQL Server, SQLite.
 pub static WORDS: &[Rule] = &[
     // Consequences.
-    rule("current transaction is aborted", "", Nothing),
+    rule("current transaction is aborted", "", Vague(Reason::MIGRATION_FAILED)),
     // Connections. PyMySQL gives a name that cannot be resolved the number of a host that does not answer.
     rule("(2003, ", r#"\(2003, ["']Can't connect to MySQL server on '[^']*' \(\[Errno -\d+\] "#, Cause(Reason::DNS)),
     rule("Can't reach database server", "", Text(Reason::UNREACHABLE)),
@@ -63,6 +63,7 @@ pub static WORDS: &[Rule] = &[
     rule("Timed out fetching a new connection", "", Text(Reason::TOO_MANY_CONNECTIONS)),
     rule("Timeout acquiring a connection", "", Text(Reason::TOO_MANY_CONNECTIONS)),
     rule("max_user_connections", r"already has more than 'max_user", Text(Reason::TOO_MANY_CONNECTIONS)),
+    rule("max_user_connections", r"has exceeded the 'max_user_connections'", Text(Reason::TOO_MANY_CONNECTIONS)),
     rule("because of many connection errors", "", Text(Reason::TOO_MANY_CONNECTIONS)),
     rule("Max client connections reached", "", Text(Reason::TOO_MANY_CONNECTIONS)),
     rule("session limit for the database is", "", Text(Reason::TOO_MANY_CONNECTIONS)),
@@ -265,6 +266,16 @@ pub static WORDS: &[Rule] = &[
     rule("Error converting data type", "", Text(Reason::INVALID_CAST)),
     rule("cannot store", r"cannot store \w+ value in \w+ column", Text(Reason::INVALID_CAST)),
     rule("datatype mismatch", r"(?i)(?:error|exception|sqlite|with:).*datatype mismatch", Text(Reason::INVALID_CAST)),
+    // H2 and HSQLDB.
+    rule("Unique index or primary key violation", "", Text(Reason::UNIQUE_VIOLATION)),
+    rule("integrity constraint violation:", r"violation: unique constraint", Text(Reason::UNIQUE_VIOLATION)),
+    rule("integrity constraint violation:", r"violation: foreign key", Text(Reason::FOREIGN_KEY_VIOLATION)),
+    rule("integrity constraint violation:", r"violation: NOT NULL", Text(Reason::NOT_NULL_VIOLATION)),
+    rule("Referential integrity constraint violation", "", Text(Reason::FOREIGN_KEY_VIOLATION)),
+    rule("NULL not allowed for column", "", Text(Reason::NOT_NULL_VIOLATION)),
+    rule("Check constraint violation", r"Check constraint violation: ", Text(Reason::CHECK_VIOLATION)),
+    rule("Value too long for column", "", Text(Reason::VALUE_TOO_LONG)),
+    rule("Data conversion error converting", "", Text(Reason::INVALID_CAST)),
     // Timeouts and locks.
     rule("canceling statement due to lock timeout", "", Text(Reason::LOCK_TIMEOUT)),
     rule("could not obtain lock on", "", Text(Reason::LOCK_TIMEOUT)),
@@ -285,8 +296,8 @@ pub static WORDS: &[Rule] = &[
     rule("could not serialize access", "", Text(Reason::DEADLOCK)),
     rule("TransactionRetryWithProtoRefreshError", "", Text(Reason::DEADLOCK)),
     // A server's ERROR whose words are not known: the author's own, most often.
-    rule("ERROR:", r"^ERROR:  ", Says::Vague(Reason::MIGRATION_FAILED)),
-    rule(": ERROR:  ", ": ERROR:  ", Says::Vague(Reason::MIGRATION_FAILED)),
+    rule("ERROR:", r"^ERROR:  ", Vague(Reason::MIGRATION_FAILED)),
+    rule(": ERROR:  ", ": ERROR:  ", Vague(Reason::MIGRATION_FAILED)),
 ];
 
 #[cfg(test)]
@@ -339,6 +350,12 @@ mod tests {
             (r#"Invalid JSON text: "Invalid value." at position 0 in value for column 'x'."#, Reason::INVALID_CAST),
             ("restart transaction: TransactionRetryWithProtoRefreshError: TransactionRetryError", Reason::DEADLOCK),
             ("Timeout: Request failed to complete in 15000ms", Reason::STATEMENT_TIMEOUT),
+            ("User 'app' has exceeded the 'max_user_connections' resource", Reason::TOO_MANY_CONNECTIONS),
+            ("Unique index or primary key violation: \"PUBLIC.U ON PUBLIC.T(X)\"", Reason::UNIQUE_VIOLATION),
+            ("integrity constraint violation: foreign key no parent; FK table: T", Reason::FOREIGN_KEY_VIOLATION),
+            ("NULL not allowed for column \"X\"", Reason::NOT_NULL_VIOLATION),
+            ("Value too long for column \"X VARCHAR(3)\"", Reason::VALUE_TOO_LONG),
+            ("Data conversion error converting \"x\"", Reason::INVALID_CAST),
         ] {
             for line in [format!("pq: {words}"), format!("Error: {words}"), format!("ERROR 99 at line 1: {words}")] {
                 let mut classifier = Classifier::new(Tool::Custom, Step::Migrate);

@@ -24,12 +24,16 @@ static RULES: &[Rule] = &[
     rule("Running upgrade", r"\bRunning upgrade .*?-> (?<name>[\w-]+)", Works),
     rule("Running stamp_revision", "", Works),
     rule("(head)", r"^(?:\w[\w-]* )?\(head\)", Clean),
-    rule("Traceback", r"Traceback \(most recent call last\):$", Inside),
+    rule("Traceback", r"Traceback \(most recent call(?: last\):?)?$", Inside),
     rule("sqlalchemy.exc.", r"^sqlalchemy\.exc\.\w+: ", Inside),
     // What failed was a statement, not the connecting; the lines of progress may have been cut off.
     rule("[SQL:", r"^\[SQL: ", Underway),
     rule("[SQL:", r"^\[SQL: ", Quotes),
-    rule("Can't locate revision", "", Heads(Reason::HISTORY_MISMATCH)),
+    rule(
+        "Can't locate revision",
+        r"Can't locate revision(?: identified by '(?<name>[^']+)')?",
+        Heads(Reason::HISTORY_MISMATCH),
+    ),
     rule("Multiple head revisions", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("has multiple heads", r"script directory has multiple heads", Heads(Reason::HISTORY_MISMATCH)),
     rule("is not present", r"Revision \S+ referenced from .* is not present", Heads(Reason::HISTORY_MISMATCH)),
@@ -66,6 +70,16 @@ static RULES: &[Rule] = &[
     rule("Flask application", r"^(?:Error|Usage).*: Could not locate a Flask app", Heads(Reason::MISSING_ENV)),
     rule("unrecognized arguments", r"^alembic: error: ", Heads(Reason::WRONG_COMMAND)),
     rule("KeyError:", r"^KeyError: '(?:[A-Z][A-Z0-9_]+|sqlalchemy\.url|url)'", Heads(Reason::MISSING_ENV)),
+    rule(
+        "IntegrityError",
+        r"^(?:sqlalchemy|asyncpg|psycopg2?|sqlite3|pymysql|MySQLdb)\.(?:\w+\.)*IntegrityError: ",
+        Vague(Reason::CHECK_VIOLATION),
+    ),
+    rule(
+        "DataError",
+        r"^(?:sqlalchemy|asyncpg|psycopg2?|sqlite3|pymysql|MySQLdb)\.(?:\w+\.)*DataError: ",
+        Vague(Reason::INVALID_CAST),
+    ),
     rule("TypeError:", r"^TypeError: ", Hint(Reason::CODE_ERROR)),
     rule(
         "Error:",

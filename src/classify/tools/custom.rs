@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::Text;
+use Says::{Mentions, Text, Vague};
 
 /// No command and no sentence is known: the user names the commands, and an exit code of 0 from the check suffices.
 pub static CUSTOM: ToolTable = ToolTable {
@@ -18,8 +18,17 @@ pub static CUSTOM: ToolTable = ToolTable {
     rules: RULES,
 };
 
-/// Of tools that are often met: sql-migrate, refinery, node-pg-migrate, tern, Laravel's.
+/// Of tools that are often met: sql-migrate, refinery, node-pg-migrate, tern, Laravel's; Umzug, on which MikroORM and others
+/// stand; go-pg's. None of them opens an account: a program of the user's own prints what it likes.
 static RULES: &[Rule] = &[
+    rule(
+        "failed: Original error:",
+        r"\bMigration (?<name>\S+) \((?:up|down)\) failed: Original error:",
+        Vague(Reason::MIGRATION_FAILED),
+    ),
+    rule(" FAIL", r"^\s*(?<name>\d{4}_\d\d_\d\d_\d{6}_\w+) \.{3,} .*FAIL$", Vague(Reason::MIGRATION_FAILED)),
+    rule("ERROR #", r"^(?<name>\d+_\w+): ERROR #[0-9A-Z]{5} ", Vague(Reason::MIGRATION_FAILED)),
+    rule("migrations/", r"\bmigrations/(?<name>\d{8,}[\w.-]*\.(?:rb|py|php|[cm]?[jt]s|sql)):\d", Mentions),
     rule(
         "unknown migration in database",
         r"because of (?<name>\S+): unknown migration in",

@@ -26,7 +26,7 @@ static RULES: &[Rule] = &[
     rule("No migrations to apply", r"^\s*No migrations to apply\.", Applied),
     rule("No planned migration operations", r"^\s*No planned migration operations\.", Clean),
     rule("Planned operations:", r"^Planned operations:", Pending),
-    rule("Traceback", r"Traceback \(most recent call last\):$", Inside),
+    rule("Traceback", r"Traceback \(most recent call(?: last\):?)?$", Inside),
     // What failed was a statement, not the connecting; the lines of progress may have been cut off.
     rule("django/db/", r"/django/db/(?:migrations/operations/|backends/base/schema)", Underway),
     rule("in _execute", r"/django/db/backends/utils\.py.?, line \d+, in _?execute$", Underway),

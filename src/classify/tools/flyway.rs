@@ -5,7 +5,8 @@ use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
 use Says::{
-    Applied, Cause, Empty, Heads, Inside, Mentions, Nothing, Opens, Pending, Quotes, Starts, Underway, Validated, Works,
+    Applied, Cause, Empty, Heads, Inside, Mentions, Nothing, Opens, Pending, Quotes, Starts, Underway, Vague,
+    Validated, Works,
 };
 
 /// What is known of it.
@@ -50,6 +51,9 @@ static RULES: &[Rule] = &[
         r#"^.*(?:[:.] |")(?:Migration|Script) (?<name>[A-Za-z]+[\w.-]*__[^\s"]+(?: [^\s"]+)*?) failed(?:$|\\n)"#,
         Opens,
     ),
+    // Its oldest versions.
+    rule("FlywaySqlScriptException: Error executing", "", Opens),
+    rule("FlywaySqlScriptException: Error executing", "", Vague(Reason::MIGRATION_FAILED)),
     rule(
         "Unable to parse statement in",
         r"^(?:ERROR: |.*FlywayException: )?Unable to parse statement in (?:\S*[/\\])?(?<name>[^/\\\s]+)(?: \(.*\))? at line",
@@ -133,6 +137,8 @@ static RULES: &[Rule] = &[
     rule("upgrade required:", r"Edition.* upgrade required: ", Heads(Reason::WRONG_PROVIDER)),
     rule("No value provided for placeholder", "", Heads(Reason::MISSING_ENV)),
     rule("Unsupported Database", "", Heads(Reason::WRONG_PROVIDER)),
+    rule("DEBUG: ", r"^DEBUG: ", Nothing),
+    rule("DB error ignored", r"^(?:WARNING: )?DB error ignored \(", Nothing),
     rule("DB: ", r"^(?:WARNING: )?DB: ", Nothing),
     rule("does not exist yet", r"^Schema history table \S+ does not exist yet$", Nothing),
     rule("(SQL state:", r"^(?:WARN(?:ING)?:? )?.*\(SQL state: \w+, error code: \d+\)$", Nothing),

@@ -28,7 +28,7 @@ static RULES: &[Rule] = &[
     // Every account of a failure, but not "no change" and "first .".
     rule("error:", r"^error: (?:[^fn]|f[^i]|n[^o])", Opens),
     rule("Dirty database version", r"Dirty database version (?<name>\d+)", Heads(Reason::DIRTY_STATE)),
-    rule("migration failed", r"\bmigration failed(?:: | in line )", Opens),
+    rule("migration failed", r"\bmigration failed(?:: | in line(?: |$))", Opens),
     rule("migration failed", r"^(?:error: )?migration failed(?:: | in line )", Underway),
     rule(" in line ", r"^error: .* in line \d+: ", Underway),
     rule("failed to open database", r"\bfailed to open database", Opens),

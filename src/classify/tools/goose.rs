@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Blames, ByCode, Cause, Done, Empty, Heads, Listed, Lists, Nothing, Opens, Pending, Vague};
+use Says::{Applied, Blames, ByCode, Cause, Done, Empty, Heads, Inside, Listed, Lists, Nothing, Opens, Pending, Vague};
 
 /// What is known of it.
 pub static GOOSE: ToolTable = ToolTable {
@@ -52,7 +52,9 @@ static RULES: &[Rule] = &[
         ByCode,
     ),
     rule("partial migration error", r"partial migration error \(type:\w+,version:(?<name>\d+)\)", Blames),
-    rule("ERROR ", r"\bERROR (?<name>\d\S*\.(?:sql|go)): failed to (?:run|execute|parse|begin|commit)", Blames),
+    rule("ERROR ", r"\bERROR (?<name>\S+\.(?:sql|go)): failed to (?:run|execute|parse|begin|commit)", Blames),
+    rule("missing migration", r"^goose run: error: found \d+ missing migrations?", Heads(Reason::HISTORY_MISMATCH)),
+    rule("version ", r"^\s+version \d+: \S", Inside),
     rule("missing migrations before current version", "", Heads(Reason::HISTORY_MISMATCH)),
     rule("missing (out-of-order)", r"\d+ missing \(out-of-order\) migration", Heads(Reason::HISTORY_MISMATCH)),
     rule("failed to parse SQL migration file", "", Cause(Reason::SYNTAX_ERROR)),

@@ -29,12 +29,18 @@ static RULES: &[Rule] = &[
     rule(" failed with error:", r"migrations? failed with error: ", Inside),
     rule(
         "migration directory is corrupt",
-        r"following files are missing: (?<name>[^\s,]+)",
+        r"following files are missing: (?:\[object|(?<name>[^\s,]+))",
         Heads(Reason::HISTORY_MISMATCH),
     ),
     rule("Migration table is already locked", "", Heads(Reason::STALE_LOCK)),
     rule("MigrationLocked", "", Heads(Reason::STALE_LOCK)),
-    rule("Can't take lock to run migrations", "", Heads(Reason::STALE_LOCK)),
+    rule(
+        "Can't take lock to run migrations",
+        r"Can't take lock to run migrations(?:$|: Migration table is already locked)",
+        Heads(Reason::STALE_LOCK),
+    ),
+    // Else the statement that would have taken it failed, and the database says why.
+    rule("Can't take lock to run migrations", r"Can't take lock to run migrations: [^M]", Opens),
     rule("No configuration file found", "", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("No default configuration file", "", Heads(Reason::SCHEMA_FILE_MISSING)),
     rule("Failed to resolve config file", "", Heads(Reason::SCHEMA_FILE_MISSING)),

@@ -21,6 +21,9 @@ pub static LIQUIBASE: ToolTable = ToolTable {
 static RULES: &[Rule] = &[
     rule("Starting Liquibase", r"^(?:INFO:? )?Starting Liquibase at", Starts),
     rule("Running Changeset:", r"Running Changeset: ?(?<name>\S+::\S+::.+)$", Works),
+    rule("Rolling Back Changeset:", r"^Rolling Back Changeset: ?(?<name>\S+::\S+::.+)$", Works),
+    rule("No inverse to ", r"\bNo inverse to \S+ created", Heads(Reason::INCOMPATIBLE_OPERATION)),
+    rule("Lexical error at line", "", Cause(Reason::SYNTAX_ERROR)),
     rule("Database is up to date, no change", r"^Database is up to date, no change ?sets? to execute", Applied),
     rule("is up to date", r"^(?:\S+@)?\S+ is up to date$|^is up to date", Clean),
     rule("was executed successfully", r"(?i)^liquibase command 'update\S*' was executed successfully", Applied),

@@ -28,7 +28,7 @@ static RULES: &[Rule] = &[
     rule("Prisma schema loaded from", r"^Prisma schema loaded from", Starts),
     rule("found in prisma/migrations", r"^\d+ migrations? found in ", Works),
     rule("No migration found in", r"^No migration found in ", Empty),
-    rule("Applying migration", r"^Applying migration `?(?<name>[^`]+?)`?$", Works),
+    rule("Applying migration", r"^Applying migration `?(?<name>[^`']+?)`?$", Works),
     rule("migration(s) have been applied:", r"^The following migration\(s\) have been applied", Works),
     // Endings that are well.
     rule("Database schema is up to date!", r"^Database schema is up to date!", Clean),
@@ -228,6 +228,8 @@ static RULES: &[Rule] = &[
     rule("Cannot find module 'prisma/config'", "", Heads(Reason::ENGINE_MISSING)),
     rule("Could not parse schema engine response", "", Heads(Reason::ENGINE_MISSING)),
     rule("-engine", r"\bspawn \S*-engine\S* E[A-Z]+", Heads(Reason::ENGINE_MISSING)),
+    rule("-engine", r"^Error: Command failed with exit code \d+: \S*-engine-", Heads(Reason::ENGINE_MISSING)),
+    rule("engine exited", r"^Error: (?:Schema|Migration) engine exited", Heads(Reason::TOOL_CRASHED)),
     rule("Can't write to ", r"Can't write to \S*@prisma/engines", Heads(Reason::ENGINE_MISSING)),
     rule("Error in Schema engine", r"^Error in Schema engine", Heads(Reason::TOOL_CRASHED)),
     rule("Error in migration engine", r"^Error in migration engine", Heads(Reason::TOOL_CRASHED)),

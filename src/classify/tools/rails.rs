@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{ByCode, Cause, Done, Heads, Inside, Listed, Lists, Mentions, Opens, Pending, Text, Vague, Works};
+use Says::{ByCode, Cause, Done, Heads, Hint, Inside, Listed, Lists, Mentions, Opens, Pending, Text, Vague, Works};
 
 /// What is known of it.
 pub static RAILS: ToolTable = ToolTable {
@@ -20,9 +20,11 @@ pub static RAILS: ToolTable = ToolTable {
 };
 
 static RULES: &[Rule] = &[
-    rule(": migrating =", r"^== (?<name>\d+ \w+): migrating =", Works),
-    rule(": reverting =", r"^== (?<name>\d+ \w+): reverting =", Works),
-    rule(": migrated (", r"^== \d+ \w+: migrated \(", Done),
+    // The oldest versions print no number; whoever copies a log may lose the bars.
+    rule(": migrating =", r"^== +(?<name>(?:\d+ )?\w+): migrating =", Works),
+    rule(": migrating", r"^(?<name>\d{14} \w+): migrating$", Works),
+    rule(": reverting =", r"^== +(?<name>(?:\d+ )?\w+): reverting =", Works),
+    rule(": migrated (", r"^== +(?:\d+ )?\w+: migrated \(", Done),
     rule("You have ", r"^You have \d+ pending migrations?:", Pending),
     rule("PendingMigrationError", r"^\S*PendingMigrationError", Pending),
     rule("Migration ID", r"^\s*Status\s+Migration ID\s+Migration Name", Lists),
@@ -61,6 +63,11 @@ static RULES: &[Rule] = &[
         Heads(Reason::ENGINE_MISSING),
     ),
     rule("Error loading the", r"Error loading the '\w+' Active Record adapter", Heads(Reason::ENGINE_MISSING)),
+    // What Ruby itself says stands alone below the heading.
+    rule("undefined ", r"^undefined (?:method|local variable or method) ['`]", Hint(Reason::CODE_ERROR)),
+    rule("uninitialized constant", r"^uninitialized constant [A-Z]", Hint(Reason::CODE_ERROR)),
+    rule("wrong number of arguments", r"^wrong number of arguments \(", Hint(Reason::CODE_ERROR)),
+    rule("has no association called", r"^'\w+' has no association called '", Hint(Reason::CODE_ERROR)),
     rule("Directly inheriting from ActiveRecord::Migration", "", Cause(Reason::CODE_ERROR)),
     rule(
         "Error",

@@ -20,7 +20,7 @@ pub static SEA_ORM: ToolTable = ToolTable {
 
 static RULES: &[Rule] = &[
     rule("Applying all pending migrations", "", Starts),
-    rule("Applying migration '", r"Applying migration '(?<name>[^']+)'", Works),
+    rule("Applying migration '", r"Applying migration '(?<name>[^']+)'(?:[^.]|$)", Works),
     rule("has been applied", r"^Migration '[^']+' has been applied", Applied),
     rule("No pending migrations", r"^No pending migrations", Applied),
     rule("... Pending", r"^Migration '[^']+'\.\.\. Pending", Pending),

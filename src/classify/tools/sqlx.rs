@@ -26,7 +26,7 @@ static RULES: &[Rule] = &[
     rule("/installed", r"^\d+/installed ", Works),
     rule("different checksum", r"^(?<name>\d+)/installed \(different checksum\)", Heads(Reason::HISTORY_MISMATCH)),
     rule("error:", r"^error: ", Opens),
-    rule("while executing migration", r"while executing migrations? (?<name>\d+): ", Opens),
+    rule("while executing migration", r"while executing migrations? (?<name>\d+):(?: |$)", Opens),
     rule("while executing migrations:", "", Opens),
     rule("Failed to run migrations", "", Opens),
     rule("Execute(Database(", "", Inside),

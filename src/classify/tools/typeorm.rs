@@ -4,7 +4,7 @@ use crate::classify::reason::Reason;
 use crate::classify::rules::{Rule, Says, rule};
 use crate::classify::tool::ToolTable;
 
-use Says::{Applied, Heads, Inside, Listed, Nothing, Opens, Pending, Works};
+use Says::{Applied, Heads, Inside, Listed, Nothing, Opens, Pending, Vague, Works};
 
 /// What is known of it.
 pub static TYPEORM: ToolTable = ToolTable {
@@ -23,6 +23,7 @@ static RULES: &[Rule] = &[
     // What is undone after a failure, and what fails then, is a consequence.
     rule("query failed: ROLLBACK", r"^query failed: ROLLBACK", Nothing),
     rule("query failed:", r"^query failed: ", Opens),
+    rule("query failed:", r"^query failed: ", Vague(Reason::MIGRATION_FAILED)),
     rule("already loaded in the database", r"^\d+ migrations? (?:are|is) already loaded in the database", Works),
     rule("No migrations are pending", r"^No migrations are pending", Applied),
     rule("has been executed successfully", r"^Migration \S+ has been +executed successfully", Applied),

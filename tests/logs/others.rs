@@ -1,0 +1,223 @@
+//! Failures in the forms that other people's logs gave them: another driver, another version, a line that was lost.
+
+use super::Failure;
+use sluice::classify::{Class, Tool};
+
+/// Tool, what it prints, the class, the code, the migration.
+pub const OTHERS: &[Failure] = &[
+    // Codes and words that drivers put elsewhere.
+    (
+        Tool::Dbmate,
+        "Applying: 7_twice.sql\nError: pq: duplicate key value violates unique constraint \"bills_pkey\" (23505)\n",
+        Class::DataConflict,
+        Some("23505"),
+        Some("7_twice.sql"),
+    ),
+    (
+        Tool::Prisma,
+        "Error: Schema engine error:\nServer error: `ERROR 42000 (1226): User 'app' has exceeded the 'max_user_connections' resource (current value: 5)'\n",
+        Class::Connectivity,
+        Some("1226"),
+        None,
+    ),
+    (
+        Tool::Sequelize,
+        "ERROR: User 'app' has exceeded the 'max_user_connections' resource (current value: 5)\n",
+        Class::Connectivity,
+        None,
+        None,
+    ),
+    (Tool::Custom, "[53300] FATAL: remaining slots are gone\n", Class::Connectivity, Some("53300"), None),
+    (Tool::Custom, "[42P01] ERROR: la relation n'existe pas\n", Class::ScriptError, Some("42P01"), None),
+    (
+        Tool::Flyway,
+        "Migration V7__born.sql failed\n-----\nSQL State  : 22001\nError Code : 1292\nMessage    : Data truncation: Incorrect date value: '0000-00-00' for column 'born' at row 1\n",
+        Class::DataConflict,
+        Some("1292"),
+        Some("V7__born.sql"),
+    ),
+    (
+        Tool::Flyway,
+        "Flyway Error: org.flywaydb.core.internal.dbsupport.FlywaySqlScriptException: Error executing statement at line 9: DROP TABLE BILLS\n",
+        Class::ScriptError,
+        None,
+        None,
+    ),
+    (
+        Tool::EfCore,
+        "Applying migration '7_Bills'.\n      Error Number:-2146893019,State:0,Class:20\n      Microsoft.Data.SqlClient.SqlException (0x80131904): An error occurred during the login process. (provider: SSL Provider, error: 0 - no trust)\n",
+        Class::Connectivity,
+        Some("-2146893019"),
+        Some("7_Bills"),
+    ),
+    (
+        Tool::Liquibase,
+        "Unexpected error running Liquibase: Migration failed for changeset db/a.sql::7::app:\n     Reason: liquibase.exception.DatabaseException: unexpected token: COLUM [Failed SQL: (-5581) ALTER TABLE BILLS ADD COLUM X]\n",
+        Class::ScriptError,
+        Some("-5581"),
+        Some("db/a.sql::7::app"),
+    ),
+    (
+        Tool::Liquibase,
+        "Rolling Back Changeset: db/a.sql::7::app\nUnexpected error running Liquibase: No inverse to liquibase.change.core.SQLFileChange created\n",
+        Class::ScriptError,
+        None,
+        Some("db/a.sql::7::app"),
+    ),
+    (
+        Tool::Liquibase,
+        "Unexpected error running Liquibase: Lexical error at line 7, column 3.  Encountered: \"\\u00fc\" (252), after : \"\"\n",
+        Class::ScriptError,
+        None,
+        None,
+    ),
+    // Older versions, and logs that lost something on the way.
+    (
+        Tool::Rails,
+        "==  AddBills: migrating =====\nrake aborted!\nAn error has occurred, this and all later migrations canceled:\nPG::Error: ERROR:  current transaction is aborted, commands ignored until end of transaction block\n",
+        Class::ScriptError,
+        None,
+        Some("AddBills"),
+    ),
+    (
+        Tool::Rails,
+        "== 7 AddBills: migrating =====\nrails aborted!\nStandardError: An error has occurred, this and all later migrations canceled:\n\nuninitialized constant AddBills::Bill\n",
+        Class::ScriptError,
+        None,
+        Some("7 AddBills"),
+    ),
+    (
+        Tool::Goose,
+        "goose run: error: found 2 missing migrations:\n    version 7: migrations/0007_bills.sql\n",
+        Class::Blocked,
+        None,
+        None,
+    ),
+    (
+        Tool::Goose,
+        "goose run: ERROR bills.sql: failed to run SQL migration: failed to execute SQL query \"X\": pq: syntax error at or near \"X\"\n",
+        Class::ScriptError,
+        None,
+        Some("bills.sql"),
+    ),
+    (Tool::Alembic, "FAILED: Can't locate revision identified by 'b7'\n", Class::Blocked, None, Some("b7")),
+    (
+        Tool::Knex,
+        "Can't take lock to run migrations: update \"knex_migrations_lock\" set \"is_locked\" = $1 - cannot execute UPDATE in a read-only transaction\n",
+        Class::Connectivity,
+        None,
+        None,
+    ),
+    (
+        Tool::Knex,
+        "migration file \"7_bills.js\" failed\nmigration failed with error: Cannot read properties of undefined (reading 'id')\n",
+        Class::ScriptError,
+        None,
+        Some("7_bills.js"),
+    ),
+    (
+        Tool::Knex,
+        "The migration directory is corrupt, the following files are missing: [object Object]\n",
+        Class::Blocked,
+        None,
+        None,
+    ),
+    (
+        Tool::TypeORM,
+        "query failed: INSERT INTO `bills`(`id`) VALUES (DEFAULT), (DEFA\n",
+        Class::ScriptError,
+        None,
+        None,
+    ),
+    (
+        Tool::Custom,
+        "MigrationError: Migration Migration20260101 (up) failed: Original error: migration.up is not a function\n",
+        Class::ScriptError,
+        None,
+        Some("Migration20260101"),
+    ),
+    (
+        Tool::Custom,
+        "Migration 07-bills.ts (up) failed: Original error: permission denied to set parameter \"x\"\n",
+        Class::Permission,
+        None,
+        Some("07-bills.ts"),
+    ),
+    (Tool::Custom, "7_bills: ERROR #42601 syntax error\n", Class::ScriptError, Some("42601"), Some("7_bills")),
+    (
+        Tool::Custom,
+        "/app/db/migrations/20260101_bills.rb:7:in `up'\nPG::TRDeadlockDetected: ERROR:  deadlock detected\n",
+        Class::ScriptError,
+        Some("40P01"),
+        Some("20260101_bills.rb"),
+    ),
+    (
+        Tool::Prisma,
+        "Error: Command failed with exit code 127: /app/node_modules/@prisma/engines/schema-engine-debian cli can-connect-to-database\n",
+        Class::Runtime,
+        None,
+        None,
+    ),
+    (Tool::Prisma, "Error: Migration engine exited.\n", Class::Runtime, None, None),
+    (
+        Tool::Custom,
+        "  SQLSTATE[HY000] [2002] No such host is there (SQL: select * from bills)\n",
+        Class::Connectivity,
+        Some("2002"),
+        None,
+    ),
+    (
+        Tool::Custom,
+        "   INFO  Running migrations.\n\n  2026_01_01_000007_add_bills ............ 9.07ms FAIL\n\n  SQLSTATE[42S02]: Base table or view not found: 1146 Table 'shop.bills' is not there (SQL: alter table `bills`)\n",
+        Class::ScriptError,
+        Some("1146"),
+        Some("2026_01_01_000007_add_bills"),
+    ),
+    (
+        Tool::Custom,
+        "failed to connect to `user=app database=`: /tmp/.s.PGSQL.5432 (/tmp): dial error: dial unix /tmp/.s.PGSQL.5432: connect: no such file or directory\n",
+        Class::Connectivity,
+        None,
+        None,
+    ),
+    (Tool::Knex, "Can't take lock to run migrations: Migration table is already locked\n", Class::Blocked, None, None),
+];
+
+/// What is left of a log that lost the tool's heading or the end of its account: nothing frames the cause.
+pub const FRAGMENTS: &[Failure] = &[
+    (
+        Tool::Rails,
+        "20260101000007 AddBills: migrating\n\nPG::CollationMismatch: ERROR:  the column has another collation\n",
+        Class::ScriptError,
+        Some("42P21"),
+        Some("20260101000007 AddBills"),
+    ),
+    (
+        Tool::Alembic,
+        "sqlalchemy.dialects.postgresql.asyncpg.AsyncAdapt_asyncpg_dbapi.IntegrityError: <class 'asyncpg\n",
+        Class::DataConflict,
+        None,
+        None,
+    ),
+    (
+        Tool::Alembic,
+        "INFO  [alembic.runtime.migration] Running upgrade a1 -> b7, bills\nTraceback (most recent call\n",
+        Class::ScriptError,
+        None,
+        Some("b7"),
+    ),
+    (
+        Tool::Sqlx,
+        "while executing migration 7:\nerror returned from database: relation \"bills\" does not exist\n",
+        Class::ScriptError,
+        None,
+        Some("7"),
+    ),
+    (
+        Tool::Diesel,
+        "Running migration 7\nthread 'main' panicked at 'cannot migrate: IoError', src/main.rs:7:5\n",
+        Class::ScriptError,
+        None,
+        Some("7"),
+    ),
+];
