@@ -181,6 +181,31 @@ pub const OTHERS: &[Failure] = &[
         None,
     ),
     (Tool::Knex, "Can't take lock to run migrations: Migration table is already locked\n", Class::Blocked, None, None),
+    // What a language's own libraries lack.
+    (Tool::Custom, "  [PDOException]\n  could not find driver\n", Class::Runtime, None, None),
+    (Tool::Custom, "\n   Error\n\n  Class 'Shop\\Database\\Driver' not found\n", Class::Runtime, None, None),
+    (Tool::Custom, "Changing columns for table \"bills\" requires Doctrine DBAL\n", Class::Runtime, None, None),
+    (
+        Tool::Liquibase,
+        "Failed to configure a DataSource: 'url' attribute is not specified.\n",
+        Class::Config,
+        None,
+        None,
+    ),
+    (
+        Tool::Custom,
+        "java.lang.IllegalStateException: Cannot load driver class: shop.Driver\n",
+        Class::Runtime,
+        None,
+        None,
+    ),
+    (
+        Tool::Rails,
+        "rails aborted!\nSpecified 'mysql2' for database adapter, but the gem is not loaded.\n",
+        Class::Runtime,
+        None,
+        None,
+    ),
 ];
 
 /// What is left of a log that lost the tool's heading or the end of its account: nothing frames the cause.

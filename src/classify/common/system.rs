@@ -106,6 +106,12 @@ pub static SYSTEM: &[Rule] = &[
     rule("Unknown file extension", r"ERR_UNKNOWN_FILE_EXTENSION|Unknown file extension", Hint(Reason::ENGINE_MISSING)),
     rule("Could not read package.json", "", Hint(Reason::SCHEMA_FILE_MISSING)),
     rule("No suitable driver", "", Hint(Reason::ENGINE_MISSING)),
+    rule("load driver class", r"(?:Failed to|Cannot) load driver class", Hint(Reason::ENGINE_MISSING)),
+    // PHP's: the database's driver, a package, a class of one.
+    rule("could not find driver", r"\bcould not find driver\b", Hint(Reason::ENGINE_MISSING)),
+    rule("requires Doctrine DBAL", "", Hint(Reason::ENGINE_MISSING)),
+    rule(" not found", r#"^\s*(?:\S*Error: )?Class ['"][\w\\]+['"] not found"#, Hint(Reason::ENGINE_MISSING)),
+    rule("Allowed memory size of", r"Allowed memory size of \d+ bytes exhausted", Hint(Reason::OOM)),
     rule("Data source name not found", "", Hint(Reason::ENGINE_MISSING)),
     rule("open lib '", r"Can't open lib '[^']*'", Hint(Reason::ENGINE_MISSING)),
     // Settings that a program in Python reads, and files that psql is given.

@@ -120,6 +120,9 @@ static RULES: &[Rule] = &[
     rule("Found more than one migration with version", "", Heads(Reason::INVALID_SCHEMA)),
     // Settings.
     rule("Unable to connect to the database. Configure the url", "", Heads(Reason::MISSING_ENV)),
+    // Spring Boot, before it comes to this.
+    rule("configure a DataSource", r"^Failed to configure a DataSource: 'url'", Heads(Reason::MISSING_ENV)),
+    rule("suitable driver class", r"Failed to determine a suitable driver class", Inside),
     rule("No database found to handle", "", Heads(Reason::INVALID_URL)),
     rule("No Flyway database plugin found", "", Heads(Reason::INVALID_URL)),
     rule(

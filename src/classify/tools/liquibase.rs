@@ -69,6 +69,9 @@ static RULES: &[Rule] = &[
     rule("Syntax error in file", "", Heads(Reason::INVALID_SCHEMA)),
     rule("Unknown change type", "", Heads(Reason::INVALID_SCHEMA)),
     rule("Cannot find database driver", "", Heads(Reason::ENGINE_MISSING)),
+    // Spring Boot, before it comes to this.
+    rule("configure a DataSource", r"^Failed to configure a DataSource: 'url'", Heads(Reason::MISSING_ENV)),
+    rule("suitable driver class", r"Failed to determine a suitable driver class", Inside),
     rule("Missing required ", r"(?i)missing required (?:argument|option)", Heads(Reason::MISSING_ENV)),
     rule("Invalid argument", r"(?i)^(?:Error: )?Invalid argument '--(?:url|changelog)", Heads(Reason::MISSING_ENV)),
     rule("Unexpected argument", r"(?i)^unexpected argument\(s\)", Heads(Reason::WRONG_COMMAND)),

@@ -62,6 +62,7 @@ static RULES: &[Rule] = &[
         r"^Could not find \S+ in (?:any of the sources|locally installed gems)",
         Heads(Reason::ENGINE_MISSING),
     ),
+    rule("but the gem is not loaded", r"^Specified '\w+' for database adapter, but", Heads(Reason::ENGINE_MISSING)),
     rule("Error loading the", r"Error loading the '\w+' Active Record adapter", Heads(Reason::ENGINE_MISSING)),
     // What Ruby itself says stands alone below the heading.
     rule("undefined ", r"^undefined (?:method|local variable or method) ['`]", Hint(Reason::CODE_ERROR)),
