@@ -43,8 +43,8 @@ pub fn for_kubectl(words: Vec<OsString>) -> ExitCode {
     let mut text = String::new();
     for candidate in &found {
         let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
-        let help = help.lines().next().unwrap_or_default();
-        text += &format!("{}\t{help}\n", candidate.get_value().display());
+        let help = help.lines().next().map(|help| format!("\t{help}")).unwrap_or_default();
+        text += &format!("{}{help}\n", candidate.get_value().display());
     }
     text += if found.is_empty() { ":0\n" } else { ":4\n" };
     print("completions", text.as_bytes())

@@ -36,7 +36,7 @@ async fn kubectl_finds_it_as_a_plugin() {
     let completes = directory.path().join("kubectl_complete-sluice");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_sluice"), completes).unwrap();
     let said = run(&["__complete", "sluice", "status", "-n", &world.namespace, ""]);
-    assert_eq!(String::from_utf8_lossy(&said.stdout), "app\t\n:4\n", "{said:?}");
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "app\n:4\n", "{said:?}");
 }
 
 fn sluice(namespace: &str, args: &[&str]) -> Said {

@@ -136,6 +136,12 @@ impl Scene {
         self.until(step, "it to be held", held).await;
     }
 
+    /// Waits until nothing holds it any more.
+    pub async fn let_go(&self, step: &str) {
+        self.until(step, "it to be let go", |deployment| !deployment.annotations().contains_key("sluice.dev/held-by"))
+            .await;
+    }
+
     /// Waits until the Deployment satisfies and the Deployment controller has seen its newest spec.
     pub async fn until(&self, step: &str, what: &str, satisfied: impl Fn(&Deployment) -> bool) {
         let seen = |deployment: Option<&Deployment>| {
