@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::{budget, job, lease};
 use crate::api::migration_run::{Check, Database, Migrate, SecretKeyRef, UrlFrom};
-use crate::api::{MigrationRunSpec, MigrationRunStatus, labels};
+use crate::api::{MigrationRunSpec, labels};
 use crate::classify::Tool;
-use crate::decide::observed::{Fence, JobSeen, Lock, Observed, RunIdentity};
+use crate::decide::observed::{Fence, Observed, RunIdentity};
 
 fn observed(pod_template: Option<serde_json::Value>) -> Observed {
     let url_from = UrlFrom { secret_key_ref: SecretKeyRef { name: "shop-db".into(), key: "DATABASE_URL".into() } };
@@ -30,18 +30,7 @@ fn observed(pod_template: Option<serde_json::Value>) -> Observed {
             ..RunIdentity::default()
         },
         spec: Arc::new(spec),
-        refusal: None,
-        status: Arc::new(MigrationRunStatus::default()),
-        migrate: JobSeen::Absent,
-        check: JobSeen::Absent,
-        lock: Lock::Free,
-        ahead: None,
-        rival: None,
-        expired: Vec::new(),
-        kept_open: Vec::new(),
-        orphan: None,
-        targets: Vec::new(),
-        enforcement: Default::default(),
+        ..Observed::default()
     }
 }
 

@@ -10,8 +10,8 @@ use crate::api::{MigrationRunSpec, MigrationRunStatus, names};
 use crate::classify::{Reason, Verdict};
 use crate::gate::Workload;
 
-/// All that a decision about one run is made of.
-#[derive(Clone, Debug)]
+/// All that a decision about one run is made of; by default nothing is there.
+#[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// The time of this pass.
     pub now: Timestamp,

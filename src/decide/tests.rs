@@ -40,18 +40,7 @@ pub(crate) fn observed() -> Observed {
             ..RunIdentity::default()
         },
         spec: Arc::new(spec()),
-        refusal: None,
-        status: Arc::new(MigrationRunStatus::default()),
-        migrate: JobSeen::Absent,
-        check: JobSeen::Absent,
-        lock: Lock::Free,
-        ahead: None,
-        rival: None,
-        expired: Vec::new(),
-        kept_open: Vec::new(),
-        orphan: None,
-        targets: Vec::new(),
-        enforcement: Default::default(),
+        ..Observed::default()
     }
 }
 

@@ -178,18 +178,9 @@ impl Observer {
                 rollback: wish(labels::ROLLBACK),
             },
             spec: Arc::new(run.spec.clone()),
-            refusal: None,
             status: Arc::new(run.status.clone().unwrap_or_default()),
-            migrate: JobSeen::Absent,
-            check: JobSeen::Absent,
-            lock: Lock::Free,
-            ahead: None,
-            rival: None,
-            expired: Vec::new(),
-            kept_open: Vec::new(),
-            orphan: None,
-            targets: Vec::new(),
             enforcement: self.enforcement,
+            ..Observed::default()
         }
     }
 

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::announce::announcements;
 use super::{Applied, next};
+use crate::api::MigrationRunSpec;
 use crate::api::migration_run::Database;
-use crate::api::{MigrationRunSpec, MigrationRunStatus};
 use crate::classify::{Reason, Step};
 use crate::decide::observed::{ContainerSeen, Fence, JobSeen, JobView, Lock, Observed, RunIdentity, Trouble};
 use crate::decide::tests::ended;
@@ -51,18 +51,7 @@ fn unseen() -> Observed {
             ..RunIdentity::default()
         },
         spec: Arc::new(spec()),
-        refusal: None,
-        status: Arc::new(MigrationRunStatus::default()),
-        migrate: JobSeen::Absent,
-        check: JobSeen::Absent,
-        lock: Lock::Free,
-        ahead: None,
-        rival: None,
-        expired: Vec::new(),
-        kept_open: Vec::new(),
-        orphan: None,
-        targets: Vec::new(),
-        enforcement: Default::default(),
+        ..Observed::default()
     }
 }
 

@@ -8,7 +8,7 @@ use sluice::api::MigrationRunStatus;
 use sluice::api::status::{Failure, ReleaseRecord};
 use sluice::classify::{Class, Entry, REASONS};
 use sluice::decide::failure::{exhausted, needs_triage, retried};
-use sluice::decide::observed::{JobSeen, Lock, RunIdentity};
+use sluice::decide::observed::RunIdentity;
 use sluice::decide::{Decision, Fact, Observed};
 use sluice::status::{Applied, next};
 
@@ -138,18 +138,7 @@ fn status(facts: Vec<Fact>) -> MigrationRunStatus {
         now,
         run: RunIdentity { name: "shop".to_owned(), generation: 1, ..RunIdentity::default() },
         spec: Arc::new(serde_json::from_value(json!({ "image": IMAGE, "database": { "id": "shop" } })).unwrap()),
-        refusal: None,
-        status: Arc::default(),
-        migrate: JobSeen::Absent,
-        check: JobSeen::Absent,
-        lock: Lock::Free,
-        ahead: None,
-        rival: None,
-        expired: Vec::new(),
-        orphan: None,
-        kept_open: Vec::new(),
-        targets: Vec::new(),
-        enforcement: Default::default(),
+        ..Observed::default()
     };
     let held = json!({ "kind": "Deployment", "name": "shop", "image": IMAGE, "state": "Held", "settled": false, "since": Time(now) });
     let held = Fact::Targets(vec![serde_json::from_value(held).unwrap()]);

@@ -173,18 +173,11 @@ fn observe(
             rollback: run.wish.then(|| ("token".to_owned(), None)),
         },
         spec: Arc::new(mine.spec),
-        refusal: None,
         check: status.active_attempt().map_or(JobSeen::Absent, |_| check(run.answer)),
         status: Arc::new(status),
-        migrate: JobSeen::Absent,
         lock,
-        ahead: None,
-        rival: None,
-        expired: Vec::new(),
-        orphan: None,
-        kept_open: Vec::new(),
         targets: vec![target],
-        enforcement: Default::default(),
+        ..Observed::default()
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Fault, structure};
 use crate::api::{MigrationRun, crd};
 use crate::build::job;
 use crate::decide::Observed;
-use crate::decide::observed::{JobSeen, Lock, RunIdentity};
+use crate::decide::observed::RunIdentity;
 
 /// All that is wrong with it. What does not fit the schema is told first, and alone: no rule can be asked about it.
 pub fn faults(run: &Value) -> Vec<Fault> {
@@ -61,17 +61,6 @@ fn unseen(run: &MigrationRun) -> Observed {
             ..RunIdentity::default()
         },
         spec: Arc::new(run.spec.clone()),
-        refusal: None,
-        status: Arc::default(),
-        migrate: JobSeen::Absent,
-        check: JobSeen::Absent,
-        lock: Lock::Free,
-        ahead: None,
-        rival: None,
-        expired: Vec::new(),
-        orphan: None,
-        kept_open: Vec::new(),
-        targets: Vec::new(),
-        enforcement: Default::default(),
+        ..Observed::default()
     }
 }
